@@ -1,0 +1,165 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ask all clouds at once: open the providers, read every scope concurrently, keep what failed beside what did not."""
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from . import assemble
+from .errors import Failure, FleetError
+from .fleet_file import Cloud, Filters
+from .providers.base import Provider, Run
+from .providers.registry import PROVIDERS
+from .retry import Patience
+from .shape import Node, NodeEvidence
+
+Place = tuple[int, int]
+"""Where an answer belongs in the order of the fleet file: cloud, scope (-1 for opening the cloud)."""
+
+GRACE = 2.0  # seconds beyond the timeout before a cloud that ignores its deadline is given up
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """How to read: seconds a cloud may take, tries after the first, scopes read at the same time, states wanted,
+    names of extra fields."""
+
+    timeout: float
+    retries: int
+    workers: int
+    states: tuple[str, ...]
+    extra: tuple[str, ...] = ()
+    base_dir: str = "."
+    environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    warn: Callable[[str], None] = lambda text: None
+    note: Callable[[str], None] = lambda text: None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What one scope of one cloud answered. scope is None when the cloud could not even be opened."""
+
+    cloud: Cloud
+    scope: str | None
+    nodes: tuple[Node, ...] = ()
+    failure: Failure | None = None
+
+
+def collect(clouds: Sequence[Cloud], settings: Settings) -> list[Answer]:
+    """The answers of all scopes of all clouds, in the order of the fleet file; failures are answers too."""
+    return _Collector(settings).run(clouds)
+
+
+class _Collector:
+    """Workers take jobs from one queue: first "open this cloud", which adds a "read this scope" for each of its scopes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.jobs: queue.SimpleQueue[tuple[Place, Callable[[], None]] | None] = queue.SimpleQueue()
+        self.answers: dict[Place, Answer] = {}
+        self.waiting: dict[Place, tuple[Cloud, str | None]] = {}
+        self.begun: dict[Place, float] = {}
+        self.changed = threading.Condition()
+
+    def run(self, clouds: Sequence[Cloud]) -> list[Answer]:
+        for number, cloud in enumerate(clouds):
+            self._add((number, -1), cloud, None, lambda number=number, cloud=cloud: self._open(number, cloud))  # type: ignore[misc]
+        for _ in range(self.settings.workers):
+            self._start_worker()
+        self._wait()
+        for _ in range(self.settings.workers):
+            self.jobs.put(None)
+        return [self.answers[place] for place in sorted(self.answers)]
+
+    def _start_worker(self) -> None:
+        # daemon: a connection that hangs beyond every timeout must not keep the process alive
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _add(self, place: Place, cloud: Cloud, scope: str | None, job: Callable[[], None]) -> None:
+        with self.changed:
+            self.waiting[place] = (cloud, scope)
+        self.jobs.put((place, job))
+
+    def _work(self) -> None:
+        while True:
+            task = self.jobs.get()
+            if task is None:
+                return
+            place, job = task
+            with self.changed:
+                self.begun[place] = time.monotonic()
+            try:
+                job()
+            except FleetError as failure:
+                self._fail(place, failure)
+            except Exception as surprise:  # a defect in a provider must name its cloud, not lose the others
+                self._fail(place, FleetError(
+                    "read the cloud", why=f"{type(surprise).__name__}: {surprise}", code="defect",
+                    fix="This is a defect of the collection; please report it with the output of -vvv."))
+
+    def _fail(self, place: Place, error: FleetError) -> None:
+        with self.changed:
+            pending = self.waiting.get(place)
+            if pending:
+                cloud, scope = pending
+                self._finish(place, Answer(cloud, scope, failure=Failure(cloud.name, scope, error.at(cloud.name, scope))))
+
+    def _finish(self, place: Place, answer: Answer | None) -> None:
+        with self.changed:
+            if self.waiting.pop(place, None) and answer:
+                self.answers[place] = answer
+            self.changed.notify()
+
+    def _wait(self) -> None:
+        """Until every job has answered; a job that ignores its deadline is answered for, and its worker replaced."""
+        limit = self.settings.timeout + GRACE
+        with self.changed:
+            while self.waiting:
+                self.changed.wait(0.25)
+                for place in [place for place in self.waiting if time.monotonic() - self.begun.get(place, time.monotonic()) > limit]:
+                    self._fail(place, Patience.seconds(self.settings.timeout, 0).out_of_time())
+                    self._start_worker()
+
+    def _open(self, number: int, cloud: Cloud) -> None:
+        settings = self.settings
+        filters = cloud.filters
+        run = Run(
+            patience=Patience.seconds(settings.timeout, settings.retries),
+            states=frozenset(filters.states or settings.states),
+            extra=settings.extra, base_dir=settings.base_dir, environ=settings.environ,
+            warn=lambda text: settings.warn(f"cloud '{cloud.name}': {text}"),
+            note=lambda text: settings.note(f"cloud '{cloud.name}': {text}"),
+        )
+        provider = PROVIDERS[cloud.provider].open(cloud, run)
+        scopes = provider.scopes()
+        for order, scope in enumerate(scopes):
+            self._add((number, order), cloud, scope,
+                      lambda order=order, scope=scope: self._read(number, order, provider, scope))  # type: ignore[misc]
+        self._finish((number, -1), None)
+
+    def _read(self, number: int, order: int, provider: Provider, scope: str) -> None:
+        cloud, run = provider.cloud, provider.run
+        nodes = tuple(
+            assemble.node(
+                evidence, provider=cloud.provider, cloud=cloud.name, operator_login_user=cloud.login_user,
+                operator_ssh_port=cloud.ssh_port, operator_roles=cloud.roles)
+            for evidence in provider.evidence(scope) if wanted(evidence, cloud.filters, run.states))
+        self._finish((number, order), Answer(cloud, scope, nodes))
+
+
+def wanted(evidence: NodeEvidence, filters: Filters, states: frozenset[str]) -> bool:
+    """Whether a node passes the filters: its state, all tags, any of the names (shell patterns, case kept)."""
+    if evidence.state not in states:
+        return False
+    if filters.names and not any(fnmatch.fnmatchcase(evidence.name or evidence.id, pattern) for pattern in filters.names):
+        return False
+    for tag, patterns in filters.tags.items():
+        value = evidence.tags.get(tag)
+        if value is None or (patterns and not any(fnmatch.fnmatchcase(value, pattern) for pattern in patterns)):
+            return False
+    return True

@@ -1,0 +1,86 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""AWS's errors in words for an operator. Pure: what AWS answered in, FleetError out."""
+from __future__ import annotations
+
+import re
+
+from ...errors import FleetError
+
+# Error codes of the EC2 and STS APIs ("Error codes for the Amazon EC2 API", "Common errors"), by what helps.
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+_UNSUPPORTED = frozenset({"InvalidAction", "UnsupportedOperation", "NotImplemented"})
+_REJECTED = frozenset({
+    "AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException",
+    "MissingAuthenticationToken", "MissingAuthenticationTokenException", "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+})
+_THROTTLED = frozenset({
+    "BandwidthLimitExceeded", "EC2ThrottledException", "PriorRequestNotComplete", "RequestLimitExceeded",
+    "RequestThrottled", "RequestThrottledException", "SlowDown", "Throttling", "ThrottlingException",
+    "ThrottledException", "TooManyRequestsException",
+})
+_UNWELL = frozenset({
+    "InternalError", "InternalFailure", "RequestTimeout", "RequestTimeoutException", "ServiceUnavailable",
+    "Unavailable",
+})
+
+_USER_INFO = re.compile(r"//[^/@\s]+@")
+_ENCODED = re.compile(r"\s*Encoded authorization failure message:.*")
+_LONGEST = 300  # characters of the other side's own words
+
+
+class CredentialsExpired(FleetError):
+    """The session of the credentials is over; finding them anew may help."""
+
+
+def one_line(text: str) -> str:
+    """The other side's words, short and without secrets.
+
+    Only the first line: a signature error goes on with the signed request, session token included.
+    """
+    first = text.strip().split("\n", 1)[0]
+    clean = _ENCODED.sub("", _USER_INFO.sub("//", " ".join(first.split())))
+    return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}..."
+
+
+def from_answer(
+    what: str, action: str, region: str, code: str, message: str, status: int, retry_after: float | None = None,
+) -> FleetError:
+    """The failure that an error answer means.
+
+    what: the action in plain words; action: the IAM name of the call ("ec2:DescribeInstances"); code, message and
+    status: those of the answer; retry_after: seconds it asks to wait.
+    """
+    why = f"{code}: {one_line(message)}" if message else f"error {code}"
+    if code in _DENIED:
+        return FleetError(what, why=why, code="denied", fix=f"Allow {action} in the IAM policy of these credentials.")
+    if code in _EXPIRED:
+        return CredentialsExpired(
+            what, why=why, code="auth",
+            fix="The credentials have expired: refresh the session (aws sso login, or new temporary keys).")
+    if code == "OptInRequired":
+        return region_not_enabled(region, why)
+    if code in _REJECTED or status == 401:
+        return FleetError(
+            what, why=why, code="auth",
+            fix="Check the credentials with 'aws sts get-caller-identity'. If they work in other regions, region "
+                f"{region} is not enabled for this account: enable it or remove it from 'regions'.")
+    if code in _THROTTLED or status == 429:
+        return FleetError(
+            what, why=why, code="throttled", transient=True, retry_after=retry_after,
+            fix="AWS limits the rate of requests: raise 'retries' and 'timeout', or lower 'workers'.")
+    if code in _UNWELL or status >= 500:
+        return FleetError(
+            what, why=why, code="unavailable", transient=True, retry_after=retry_after,
+            fix="AWS cannot answer now: try again later, or see its health dashboard.")
+    code = "unsupported" if code in _UNSUPPORTED else "refused"
+    return FleetError(what, why=why, code=code, fix="Check 'endpoint_url' and the proxy, and that boto3 is recent.")
+
+
+def region_not_enabled(region: str, why: str) -> FleetError:
+    """A region of the fleet file that the account cannot use."""
+    return FleetError(
+        f"region {region} is not enabled for this account", why=why, code="region_not_enabled",
+        fix="Enable it in the account's settings, or remove it from 'regions' in the fleet file.")

@@ -1,0 +1,58 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What EC2 itself can filter, so that unwanted instances need not be sent. Pure.
+
+Filters are applied again to what arrives, for all providers alike; here nothing may be asked that could leave out a
+wanted instance. In EC2's filters ``*`` and ``?`` are wildcards, ``\\`` escapes them, and upper case counts.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .shape import STATES
+
+if TYPE_CHECKING:
+    from ...fleet_file import Filters
+
+_PATTERN = frozenset("*?[]\\")
+_MOST_VALUES = 200  # of one request, over all its filters (EC2 API: using filtering)
+
+
+def for_instances(filters: Filters, states: frozenset[str]) -> list[dict[str, Any]] | None:
+    """The ``Filters`` of DescribeInstances; None when no instance can be wanted.
+
+    states: the normalised states that are wanted.
+    """
+    wanted = [theirs for theirs, ours in STATES.items() if ours in states]
+    if not wanted:
+        return None
+    pushed: list[tuple[str, list[str]]] = []
+    if len(wanted) < len(STATES):
+        pushed.append(("instance-state-name", wanted))
+    for tag, values in filters.tags.items():
+        if values and _exact(values):
+            pushed.append((f"tag:{tag}", list(values)))
+        elif not values and _exact((tag,)):
+            pushed.append(("tag-key", [tag]))
+    # an instance without a Name is named by its id, which a filter on the tag would leave out
+    if filters.names and "Name" not in filters.tags and _exact(filters.names) and not any(
+            name.startswith("i-") for name in filters.names):
+        pushed.append(("tag:Name", list(filters.names)))
+    return _within_limits(pushed)
+
+
+def _within_limits(pushed: list[tuple[str, list[str]]]) -> list[dict[str, Any]]:
+    """As many of the filters as one request takes; two of one name would not mean "both"."""
+    names = [name for name, _values in pushed]
+    room, kept = _MOST_VALUES, []
+    for name, values in pushed:
+        if names.count(name) == 1 and len(values) <= room:
+            room -= len(values)
+            kept.append({"Name": name, "Values": values})
+    return kept
+
+
+def _exact(values: Sequence[str]) -> bool:
+    """Whether none of the values is empty or a pattern, in the fleet file's meaning or in EC2's."""
+    return all(value and not _PATTERN & set(value) for value in values)

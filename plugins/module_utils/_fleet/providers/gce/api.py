@@ -1,0 +1,242 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is asked of the Compute Engine API and what counts as a complete answer. Pure: no socket, no SDK.
+
+A short answer never passes for a small project: every page must be of its kind, say that it is empty or where it goes
+on, and hold no warning that a zone is missing.
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...errors import FleetError
+from ...retry import parse_retry_after
+from .shape import NEVER_EXTRA, STATES
+
+if TYPE_CHECKING:
+    from ...fleet_file import Filters
+
+PAGE_SIZE = 500  # the most the API gives at once
+
+_FIELDS = {
+    "id": "", "name": "", "status": "", "zone": "", "creationTimestamp": "", "machineType": "", "cpuPlatform": "",
+    "labels": "", "tags": "/items", "metadata": "/items", "disks": "(boot,architecture,licenses)",
+    "networkInterfaces": "(network,networkIP,ipv6Address,accessConfigs/natIP,ipv6AccessConfigs/externalIpv6)",
+}
+"""What the translator reads of an instance, and of its parts: about a quarter of the whole record."""
+
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_TOKEN = re.compile(r"(bearer\s+)\S+|\bya29\.\S+", re.IGNORECASE)
+_PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
+
+_EMPTY = "NO_RESULTS_ON_PAGE"
+_HARMLESS = frozenset({
+    _EMPTY, "DEPRECATED_RESOURCE_USED", "DEPRECATED_TYPE_USED", "EXPERIMENTAL_TYPE_USED", "NOT_CRITICAL_ERROR"})
+
+_RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"})
+_DISABLED_REASONS = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
+_SCOPE_REASONS = frozenset({"ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientScopes"})
+
+_LONGEST_REASON = 300  # characters of the other side's words in an error
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one page and the token of the next one."""
+
+    rows: Sequence[Mapping[str, Any]]
+    next_token: str | None
+
+
+# ------------------------------------------------------------------------------------------------ questions
+def instance_query(
+    filters: Filters, states: Collection[str], extra: Sequence[str], *, aggregated: bool,
+) -> dict[str, str]:
+    """Query of an instance list: page size, fields and, where it means the same, the filters.
+
+    The filters may be left to the collector, which applies all of them; so what the API could understand otherwise
+    (patterns, tags that may be network tags, states nobody has named yet) is not sent.
+    """
+    known = dict(_FIELDS)
+    known.update({name: "" for name in extra if name not in NEVER_EXTRA and _FIELD_NAME.fullmatch(name)})
+    instance = f"({','.join(name + part for name, part in known.items())})"
+    rows = f"unreachables,items/*/warning,items/*/instances{instance}" if aggregated else f"items{instance}"
+    query = {"maxResults": str(PAGE_SIZE), "fields": f"kind,id,nextPageToken,warning,{rows}"}
+    wanted = _filter(filters, states)
+    return {**query, "filter": wanted} if wanted else query
+
+
+PROJECT_QUERY = {"fields": "kind,commonInstanceMetadata/items"}
+NETWORKS_QUERY = {"maxResults": str(PAGE_SIZE), "fields": "kind,nextPageToken,items(selfLink,mtu)"}
+
+
+def _filter(filters: Filters, states: Collection[str]) -> str:
+    statuses = [] if "unknown" in states else [theirs for theirs, ours in STATES.items() if ours in states]
+    terms = [_any("status", statuses), _any("name", _exact(filters.names))]
+    terms += [_any(f"labels.{key}", _exact(values)) for key, values in filters.tags.items() if _PLAIN.fullmatch(key)]
+    return " AND ".join(term for term in terms if term)
+
+
+def _exact(values: Sequence[str]) -> Sequence[str]:
+    """The values, none of them when one could mean more than itself."""
+    return values if all(map(_PLAIN.fullmatch, values)) else ()
+
+
+def _any(field: str, values: Sequence[str]) -> str:
+    """The field equals one of the values; nothing when there are none."""
+    if not values:
+        return ""
+    terms = [f'({field} = "{value}")' for value in values]
+    return terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
+
+
+# -------------------------------------------------------------------------------------------------- answers
+def aggregated_page(what: str, answer: Mapping[str, Any]) -> Page:
+    """A page of the instances of all zones. Raises FleetError when it is not complete.
+
+    Zones without instances on a page are listed there with a warning, so a page without any zone must say that
+    nothing is on it, or that there is another page.
+    """
+    _expect_kind(what, answer, "compute#instanceAggregatedList")
+    missing = {_zone(name): "UNREACHABLE" for name in answer.get("unreachables") or ()}
+    missing |= _warned(answer.get("warning"), "the project")
+    scopes = answer.get("items")
+    token = answer.get("nextPageToken")
+    if scopes is None and not token and (answer.get("warning") or {}).get("code") != _EMPTY:
+        raise bad_answer(what, "a page without items")
+    if not isinstance(scopes or {}, Mapping):
+        raise bad_answer(what, "items is not a mapping of zones")
+    rows: list[Mapping[str, Any]] = []
+    for name, scope in (scopes or {}).items():
+        if not isinstance(scope, Mapping):
+            raise bad_answer(what, f"{_zone(name)} holds no list of instances")
+        missing |= _warned(scope.get("warning"), _zone(name))
+        rows += _rows(what, scope.get("instances"))
+    if missing:
+        raise partial(what, missing)
+    return Page(rows, token or None)
+
+
+def zone_page(what: str, answer: Mapping[str, Any]) -> Page:
+    """A page of the instances of one zone. An empty zone has no items, but its list still has kind and id."""
+    _expect_kind(what, answer, "compute#instanceList")
+    missing = _warned(answer.get("warning"), "the zone")
+    if missing:
+        raise partial(what, missing)
+    token = answer.get("nextPageToken")
+    if "items" not in answer and not token and not answer.get("id"):
+        raise bad_answer(what, "a page without items")
+    return Page(_rows(what, answer.get("items")), token or None)
+
+
+def network_page(what: str, answer: Mapping[str, Any]) -> Page:
+    """A page of a project's networks."""
+    _expect_kind(what, answer, "compute#networkList")
+    return Page(_rows(what, answer.get("items")), answer.get("nextPageToken") or None)
+
+
+def project_metadata(what: str, answer: Mapping[str, Any]) -> Any:
+    """The metadata that all instances of a project share, None when there is none."""
+    _expect_kind(what, answer, "compute#project")
+    return answer.get("commonInstanceMetadata")
+
+
+def _expect_kind(what: str, answer: Mapping[str, Any], kind: str) -> None:
+    if answer.get("kind") != kind:
+        raise bad_answer(what, f"not a {kind}")
+
+
+def _rows(what: str, rows: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(rows or [], list) or not all(isinstance(row, Mapping) for row in rows or ()):
+        raise bad_answer(what, "not a list of resources")
+    return rows or []
+
+
+def _warned(warning: Any, place: str) -> dict[str, str]:
+    """The place and the code of a warning, when it tells that results are missing."""
+    code = warning.get("code") if isinstance(warning, Mapping) else None
+    return {} if code is None or code in _HARMLESS else {place: str(code)}
+
+
+def _zone(scope: str) -> str:
+    return scope.rpartition("/")[2]
+
+
+# --------------------------------------------------------------------------------------------------- errors
+def partial(what: str, missing: Mapping[str, str]) -> FleetError:
+    """Some zones did not answer; their instances are missing. missing: zone -> the API's word for it."""
+    zones = ", ".join(f"{zone} ({code})" for zone, code in missing.items())
+    return FleetError(
+        what, why=f"partial answer, not reached: {zones}", code="partial", transient=True,
+        fix="Try again later, or name the other zones in 'zones'.")
+
+
+def bad_answer(what: str, why: str, *, transient: bool = True) -> FleetError:
+    """Not what was asked for; something between us and Google may have answered."""
+    return FleetError(
+        what, why=f"unusable answer: {why}", code="bad_answer", transient=transient,
+        fix="Check that 'endpoint' and any proxy lead to the Compute Engine API.")
+
+
+def decode(what: str, body: bytes) -> Mapping[str, Any]:
+    """The JSON object in the body of a successful answer. Raises FleetError."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        raise bad_answer(what, "not JSON") from None
+    if not isinstance(answer, dict):
+        raise bad_answer(what, "not a JSON object")
+    return answer
+
+
+def refusal(what: str, project: str, status: int, headers: Mapping[str, str], body: bytes) -> FleetError:
+    """The error for an answer that is no success, from Google's error body or, failing that, from its status.
+
+    headers: names in any case, as the transport's mapping allows.
+    """
+    message, reasons = _said(body)
+    why = one_line(f"HTTP {status}" + (f": {message}" if message else "") + (f" ({reasons[0]})" if reasons else ""))
+    if status == 429 or status >= 500 or (status == 403 and _RATE_REASONS.intersection(reasons)):
+        throttled = status in (403, 429)
+        return FleetError(
+            what, why=why, code="throttled" if throttled else "unavailable", transient=True,
+            retry_after=parse_retry_after(headers.get("Retry-After")),
+            fix="Raise 'retries' or 'timeout', or lower 'workers'." if throttled else "Try again later.")
+    if status == 401:
+        return FleetError(what, why=why, code="auth", fix="Renew the credentials: the API refuses their token.")
+    if status == 403:
+        return FleetError(what, why=why, code="forbidden", fix=_mend_forbidden(project, reasons))
+    if status == 404:
+        return FleetError(what, why=why, code="not_found", fix="Check the project's id (not its name) and the zones.")
+    if status == 400:
+        return FleetError(what, why=why, code="refused", fix="Check the names of projects and zones.")
+    return bad_answer(what, why, transient=False)
+
+
+def _mend_forbidden(project: str, reasons: Sequence[str]) -> str:
+    if _DISABLED_REASONS.intersection(reasons):
+        return f"Enable it: gcloud services enable compute.googleapis.com --project {project}."
+    if _SCOPE_REASONS.intersection(reasons):
+        return "Give the machine or token the scope https://www.googleapis.com/auth/compute.readonly."
+    return f"Grant roles/compute.viewer on project {project} to the account in use."
+
+
+def _said(body: bytes) -> tuple[str, list[str]]:
+    """Message and reasons of Google's error body; both empty when it is something else."""
+    try:
+        error = json.loads(body)["error"]
+        rows = [*(error.get("details") or ()), *(error.get("errors") or ())]
+        reasons = [row["reason"] for row in rows if isinstance(row, dict) and isinstance(row.get("reason"), str)]
+        return str(error.get("message") or ""), reasons
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", []
+
+
+def one_line(text: object) -> str:
+    """Words of the other side, fit for a message: one line, not too long, no token in it."""
+    line = _TOKEN.sub(lambda found: (found[1] or "") + "***", " ".join(str(text).split()))
+    return line if len(line) <= _LONGEST_REASON else line[:_LONGEST_REASON] + "..."

@@ -1,0 +1,286 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Authentication and transport: one session and one token for one cloud, shared by its threads.
+
+google-auth makes the tokens; requests carries everything, so proxies and CA bundles of the environment count. The
+credentials' ``before_request`` is never called: beside refreshing, it looks up "regional access boundaries" at
+iamcredentials.googleapis.com in a thread of its own, which closed networks do not let through and nobody here needs.
+"""
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from ...errors import FleetError
+from ...retry import Patience, parse_retry_after
+from . import api
+from .sources import IAM_ENDPOINT_VARIABLE, Source
+
+MISSING: ImportError | None = None
+"""Why nothing here can be used: a library is not installed. Told when a cloud is opened, not when this is imported."""
+
+try:
+    import google.auth
+    import requests
+    from google.auth import exceptions as auth_errors
+    from google.auth.transport.requests import Request as TokenTransport
+except ImportError as missing:
+    MISSING = missing
+
+T = TypeVar("T")
+
+READ_SCOPE = "https://www.googleapis.com/auth/compute.readonly"
+PLATFORM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+_CONNECTIONS = 16
+_CHUNK = 1 << 16  # bytes between two looks at the clock
+_LOGIN = "get an access token"
+_NO_CREDENTIALS = (
+    "Name a file with 'credentials_file' or GOOGLE_APPLICATION_CREDENTIALS, "
+    "or run: gcloud auth application-default login.")
+
+_FILE_TYPES = {
+    "service_account": ("google.oauth2.service_account", "from_service_account_info", READ_SCOPE),
+    "authorized_user": ("google.oauth2.credentials", "from_authorized_user_info", None),  # scopes were given at login
+    "impersonated_service_account": (
+        "google.auth.impersonated_credentials", "from_impersonated_service_account_info", READ_SCOPE),
+    "external_account_authorized_user": ("google.auth.external_account_authorized_user", "from_info", PLATFORM_SCOPE),
+    "external_account": ("google.auth.identity_pool", "from_info", PLATFORM_SCOPE),
+    "external_account from AWS": ("google.auth.aws", "from_info", PLATFORM_SCOPE),
+    "external_account from a program": ("google.auth.pluggable", "from_info", PLATFORM_SCOPE),
+}
+"""Types of credentials files: module of google-auth, its loader, and the scope to ask for. Federated tokens take
+cloud-platform only."""
+
+
+class Client:
+    """Reads one Compute Engine endpoint.
+
+    base: address of the API without a slash at its end; credentials: of google-auth (which is not typed), place: where
+    they were named.
+    """
+
+    def __init__(
+        self, base: str, credentials: Any, place: str, patience: Patience, session: requests.Session,
+    ) -> None:
+        self._base = base
+        self._credentials = credentials
+        self._place = place
+        self._patience = patience
+        self._session = session
+        self._tokens = _BoundedTransport(session, patience)
+        self._lock = threading.Lock()
+
+    def get(
+        self, what: str, project: str, path: str, query: Mapping[str, str], read: Callable[[str, Mapping[str, Any]], T],
+    ) -> T:
+        """What ``read`` makes of the answer, with retries; an answer that it calls incomplete is asked for again.
+
+        what: the action, for messages; path: below the project's resource, or empty for itself; read: may raise
+        FleetError.
+        """
+        url = f"{self._base}/projects/{quote(project, safe=':')}" + (f"/{quote(path)}" if path else "")
+        return self._patience.run(lambda: read(what, self._get(what, project, url, query)))
+
+    def _get(self, what: str, project: str, url: str, query: Mapping[str, str]) -> Mapping[str, Any]:
+        headers = self._signed()
+        status, answered, body = self._send(what, url, query, headers)
+        if status == 401:  # expired or revoked before its time: one new token, one more try
+            headers = self._signed(refused=headers)
+            status, answered, body = self._send(what, url, query, headers)
+        if status != 200:
+            raise api.refusal(what, project, status, answered, body)
+        return api.decode(what, body)
+
+    def _signed(self, refused: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """Headers with a token that is valid, and newer than the refused one; only one thread gets a new one."""
+        with self._lock:
+            headers: dict[str, str] = {}
+            if self._credentials.valid:
+                self._credentials.apply(headers)
+            if not headers or headers == refused:
+                _renew(self._credentials, self._tokens, self._place)
+                self._credentials.apply(headers)
+            return headers
+
+    def _send(
+        self, what: str, url: str, query: Mapping[str, str], headers: Mapping[str, str],
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        try:
+            with self._session.get(
+                url, params=query, headers=headers, timeout=self._patience.request_timeout(), stream=True,
+                allow_redirects=False,
+            ) as response:
+                body = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    body += chunk
+                    self._patience.request_timeout()  # a server that drips keeps no socket timeout from being reset
+                return response.status_code, response.headers, bytes(body)
+        except requests.RequestException as broken:
+            raise transport_failure(what, url, broken) from broken
+
+
+class _BoundedTransport:
+    """google-auth's transport with our deadline and our retries instead of its own (120 s, three tries)."""
+
+    def __init__(self, session: requests.Session, patience: Patience) -> None:
+        self._carry: Any = TokenTransport(session)
+        self._patience = patience
+
+    def __call__(self, url: str, method: str = "GET", timeout: float | None = None, **more: Any) -> Any:
+        bound = self._patience.request_timeout()
+        what = f"{_LOGIN} from {urlsplit(url).hostname}"
+        try:
+            response = self._carry(url, method=method, timeout=min(bound, timeout or bound), **more)
+        except auth_errors.TransportError as broken:
+            raise transport_failure(what, url, broken) from broken
+        if response.status == 429 or response.status >= 500:
+            raise FleetError(
+                what, why=f"HTTP {response.status}", code="unavailable", transient=True, fix="Try again later.",
+                retry_after=parse_retry_after(response.headers.get("Retry-After")))
+        return response
+
+
+def new_session() -> requests.Session:
+    """A session without retries of its own and without ~/.netrc, whose entries would replace the token."""
+    session = requests.Session()
+    adapter = requests.adapters.HTTPAdapter(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers["User-Agent"] = "hybridops.fleet (gzip)"  # Google compresses only for clients that say so here
+    session.auth = lambda request: request
+    return session
+
+
+def load_credentials(
+    source: Source, environ: Mapping[str, str], impersonate: str | None,
+) -> tuple[Any, str | None]:
+    """Credentials of a source, and their project when only the metadata server knows it.
+
+    impersonate: a service account to act as, or a comma-separated chain of them, the last one being the one to act
+    as. Raises FleetError. Asks nothing but, as the last resort, whether there is a metadata server.
+    """
+    project = None
+    try:
+        if source.token:
+            credentials = _class_of("google.oauth2.credentials")(source.token)
+        elif source.path:
+            credentials = _from_file(source.path)
+        else:
+            credentials, project = _of_the_machine()
+        return (_impersonated(credentials, impersonate, environ) if impersonate else credentials), project
+    except FileNotFoundError:
+        raise FleetError(
+            "find the Google credentials", why=f"no file {source.path}, named by {source.place}",
+            code="credential_missing", fix="Correct the path, or leave it out to use other credentials.") from None
+    except (auth_errors.GoogleAuthError, OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
+        raise FleetError(
+            "read the Google credentials", code="auth", why=f"{source.path or source.place}: {_blame(broken)}",
+            fix=f"Write a new credentials file; this one is named by {source.place}.") from broken
+
+
+def _of_the_machine() -> tuple[Any, str | None]:
+    """Credentials and project of the machine we run on, from its metadata server."""
+    try:
+        credentials, project = google.auth.default(scopes=[READ_SCOPE])
+    except auth_errors.DefaultCredentialsError as missing:
+        raise FleetError(
+            "find Google credentials", why="no file, no token, and no metadata server on this machine",
+            code="credential_missing", fix=_NO_CREDENTIALS) from missing
+    return credentials, project
+
+
+def _blame(broken: Exception) -> str:
+    """What is wrong with a file of credentials, without quoting it."""
+    if isinstance(broken, json.JSONDecodeError):
+        return "not JSON"
+    if isinstance(broken, OSError):
+        return broken.strerror or type(broken).__name__
+    if isinstance(broken, (auth_errors.GoogleAuthError, ValueError)):
+        return api.one_line(broken)
+    return "not of the form Google gives out"
+
+
+def _class_of(module: str) -> Any:
+    """The credentials class of a module of google-auth; each costs an import that only its users pay."""
+    return importlib.import_module(module).Credentials
+
+
+def _from_file(path: str) -> Any:
+    """Credentials of a file, by its type. google.auth's general loaders are deprecated, warn on stderr, and ask for the
+    project of federated credentials on the network."""
+    with open(path, encoding="utf-8") as file:
+        info = json.load(file)
+    kind = info.get("type")
+    if kind == "external_account":
+        if info.get("subject_token_type", "").endswith(":aws4_request"):
+            kind += " from AWS"
+        elif info["credential_source"].get("executable"):
+            kind += " from a program"
+    if kind not in _FILE_TYPES:
+        raise ValueError(f"its type {kind!r} is none of Google's")
+    module, loader, scope = _FILE_TYPES[kind]
+    load = getattr(_class_of(module), loader)
+    return load(info, scopes=[scope]) if scope else load(info)
+
+
+def _impersonated(source: Any, chain: str, environ: Mapping[str, str]) -> Any:
+    *delegates, target = [account.strip() for account in chain.split(",") if account.strip()]
+    override = environ.get(IAM_ENDPOINT_VARIABLE)
+    call = f"/v1/projects/-/serviceAccounts/{target}:generateAccessToken"
+    return _class_of("google.auth.impersonated_credentials")(
+        source_credentials=source, target_principal=target, target_scopes=[READ_SCOPE], delegates=delegates,
+        iam_endpoint_override=override.rstrip("/") + call if override else None)
+
+
+def _renew(credentials: Any, transport: _BoundedTransport, place: str) -> None:
+    """A new token. Raises FleetError, transient when google-auth says that trying again may help."""
+    try:
+        credentials.refresh(transport)
+    except auth_errors.GoogleAuthError as refused:
+        raise FleetError(
+            _LOGIN, why=_refusal_words(refused), code="auth", transient=bool(refused.retryable),
+            fix=f"Check the credentials from {place}: they may have expired, been revoked, or lack a permission.",
+        ) from refused
+
+
+def _refusal_words(refused: Exception) -> str:
+    """google-auth puts the other side's JSON beside or in its own words; the sentence in it is what helps."""
+    for detail in refused.args[1:]:
+        try:
+            answer = json.loads(detail) if isinstance(detail, (str, bytes)) else detail
+            error = answer["error"]
+            if isinstance(error, dict):
+                return api.one_line(error["message"])
+            return api.one_line(f"{error}: {answer.get('error_description', '')}".rstrip(": "))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return api.one_line(refused.args[0] if refused.args else type(refused).__name__)
+
+
+def transport_failure(what: str, url: str, broken: Exception) -> FleetError:
+    """The error for a request that got no answer; only a certificate that cannot be trusted is not tried again."""
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    causes = list(_causes(broken))
+    failed = functools.partial(FleetError, what)
+    if any(isinstance(cause, requests.exceptions.SSLError) for cause in causes):
+        return failed(why=f"{host}: {api.one_line(causes[-1])}", code="tls",
+                      fix="If a proxy or endpoint of your own answers there, set REQUESTS_CA_BUNDLE to its CA's file.")
+    if any(isinstance(cause, (requests.exceptions.Timeout, TimeoutError)) for cause in causes):
+        return failed(why=f"{host} did not answer in time", code="timeout", transient=True,
+                      fix="Check that it is reachable, or raise 'timeout'.")
+    innermost = causes[-1]
+    words = innermost.strerror if isinstance(innermost, OSError) and innermost.strerror else innermost
+    return failed(why=f"{host}: {api.one_line(words)}", code="unreachable", transient=True,
+                  fix="Check network, proxy variables and 'endpoint'.")
+
+
+def _causes(broken: BaseException | None) -> Any:
+    while broken is not None:
+        yield broken
+        broken = broken.__cause__ or broken.__context__

@@ -1,0 +1,105 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ironic's nodes and ports -> evidence. Pure.
+
+Source: bare metal API reference, nodes and ports. Standalone Ironic does not know the addresses of a machine's
+operating system; by convention they stand in ``extra`` of the port or the node, under ``ip`` or ``ips``.
+"""
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ... import distro
+from ...shape import AddressEvidence, Image, InterfaceEvidence, LoginEvidence, NodeEvidence
+
+NODE_FIELDS = (
+    "uuid", "name", "provision_state", "power_state", "instance_info", "properties", "extra", "resource_class",
+    "maintenance", "created_at", "owner")
+PORT_FIELDS = ("address", "node_uuid", "physical_network", "extra")
+
+_PROVISION = {
+    "active": "running", "rescue": "running", "servicing": "running", "unrescuing": "pending", "rescuing": "pending",
+    "available": "stopped", "manageable": "stopped", "enroll": "stopped", "adopting": "pending", "verifying": "pending",
+    "deploying": "pending", "wait call-back": "pending", "cleaning": "pending", "clean wait": "pending",
+    "inspecting": "pending", "inspect wait": "pending", "rebuild": "pending", "deleting": "deleting", "error": "error",
+}
+_ADDRESS_KEYS = ("ip", "ips", "ip_address", "ipv4_address", "ipv6_address")
+
+
+def nodes(
+    records: Iterable[Mapping[str, Any]], ports: Iterable[Mapping[str, Any]], site: str, extra: tuple[str, ...] = ()
+) -> list[NodeEvidence]:
+    """The machines an Ironic manages. site: name of its layer-3 domain."""
+    by_node: dict[str, list[Mapping[str, Any]]] = {}
+    for port in ports:
+        by_node.setdefault(port["node_uuid"], []).append(port)
+    return [_node(record, by_node.get(record["uuid"], []), f"site:{site}", extra) for record in records]
+
+
+def _node(record: Mapping[str, Any], ports: list[Mapping[str, Any]], domain: str, extra: tuple[str, ...]) -> NodeEvidence:
+    instance, own = record.get("instance_info") or {}, record.get("extra") or {}
+    properties = record.get("properties") or {}
+    tags = {str(key): str(value) for key, value in own.items()
+            if isinstance(value, (str, int, float, bool)) and key not in _ADDRESS_KEYS}
+    if instance.get("display_name"):
+        tags.setdefault("display_name", str(instance["display_name"]))
+    if record.get("maintenance"):
+        tags.setdefault("maintenance", "true")
+    image_source = instance.get("image_source")
+    name, version = distro.identify(own.get("os_distro"), str(image_source).rpartition("/")[2] if image_source else None)
+    return NodeEvidence(
+        id=record["uuid"],
+        name=record.get("name") or instance.get("display_name"),
+        state=state(record.get("provision_state"), record.get("power_state")),
+        account=record.get("owner"),
+        created=_utc(record.get("created_at")),
+        flavor=record.get("resource_class"),
+        arch=properties.get("cpu_arch"),
+        image=Image(id=image_source, distro=name, version=version),
+        tags=tags,
+        interfaces=tuple(_interfaces(ports, own, domain)),
+        login=LoginEvidence(metadata=tags),
+        extra={key: record[key] for key in extra if key in record and key in NODE_FIELDS},
+    )
+
+
+def state(provision_state: str | None, power_state: str | None) -> str:
+    """Normalised state of a machine: what is deployed on it decides, then its power."""
+    provision = (provision_state or "").lower()
+    if provision.endswith("failed"):
+        return "error"
+    found = _PROVISION.get(provision, "unknown")
+    if found == "running" and (power_state or "").lower() in ("power off", "soft power off"):
+        return "stopped"
+    return found
+
+
+def _interfaces(ports: list[Mapping[str, Any]], own: Mapping[str, Any], domain: str) -> Iterable[InterfaceEvidence]:
+    loose = _addresses(own)
+    for number, port in enumerate(ports):
+        found = _addresses(port.get("extra") or {})
+        if number == 0:  # addresses of the node itself belong to its first port
+            found = tuple(dict.fromkeys(loose + found))
+        yield InterfaceEvidence(
+            network=port.get("physical_network"), mac=port.get("address"), domain=domain,
+            addresses=tuple(AddressEvidence(ip=ip) for ip in found))
+    if loose and not ports:
+        yield InterfaceEvidence(domain=domain, addresses=tuple(AddressEvidence(ip=ip) for ip in loose))
+
+
+def _addresses(extra: Mapping[str, Any]) -> tuple[str, ...]:
+    found = []
+    for key in _ADDRESS_KEYS:
+        value = extra.get(key)
+        for text in value if isinstance(value, list) else [value]:
+            try:
+                found.append(str(ipaddress.ip_address(str(text).partition("/")[0])))
+            except ValueError:
+                continue  # absent, or a note of the operator that is no address
+    return tuple(found)
+
+
+def _utc(stamp: str | None) -> str | None:
+    return stamp.replace("+00:00", "Z") if stamp else None

@@ -1,0 +1,58 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Options and identity of provider metal: rack files, Ironic, Redfish services. Imports no SDK."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...options import Option
+from ..base import Provider, ProviderSpec, Run
+from ..openstack import spec as openstack
+
+if TYPE_CHECKING:
+    from ...fleet_file import Cloud
+
+_NEEDED = {"file": "path", "ironic": None, "redfish": "baseuri"}
+
+
+def _sources(value: Any) -> str | None:
+    if not value:
+        return "names no source; a rack file is {kind: file, path: racks/r42.yml}"
+    for number, source in enumerate(value):
+        needed = _NEEDED[source["kind"]]
+        if needed and not source[needed]:
+            return f"source {number} of kind {source['kind']} needs '{needed}'"
+    return None
+
+
+OPTIONS = (
+    Option("sources", "dicts", required=True, check=_sources, options=(
+        Option("kind", required=True, choices=tuple(_NEEDED)),
+        Option("path"),
+        Option("cloud"),
+        Option("baseuri"),
+        Option("username"),
+        Option("password", secret=True),
+        Option("validate_certs", "bool", default=True),
+    )),
+)
+
+
+def identity(options: Mapping[str, Any], environ: Mapping[str, str]) -> Sequence[str]:
+    """The credentials of the Ironic sources; those of the others are options themselves."""
+    parts: list[str] = []
+    for source in options["sources"]:
+        if source["kind"] == "ironic":
+            parts += openstack.identity({"cloud": source["cloud"]}, environ)
+    return parts
+
+
+def open_cloud(cloud: Cloud, run: Run) -> Provider:
+    """The provider, with its transport loaded only now."""
+    from .client import Metal
+
+    return Metal(cloud, run)
+
+
+SPEC = ProviderSpec(name="metal", options=OPTIONS, identity=identity, open=open_cloud)

@@ -1,0 +1,42 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Put named nodes into Ansible's inventory: host variables, the groups that need no template."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud
+
+from .trust import clean
+from .variables import group_names, host_variables
+
+
+def populate(
+    inventory: Any,
+    records: Sequence[Mapping[str, Any]],
+    host_names: Sequence[str],
+    clouds: Mapping[str, Cloud],
+    *,
+    connect_to: Sequence[str],
+    ip_family: str,
+    tag_groups: Sequence[str],
+) -> list[tuple[str, dict[str, Any]]]:
+    """Add one host for each record; returns (host name, its variables) for the expressions that follow."""
+    hosts = []
+    known: set[str] = set()
+    inventory.add_group("fleet")
+    for name, record in zip(host_names, records, strict=True):
+        variables = clean(host_variables(
+            record, connect_to=connect_to, ip_family=ip_family, bastion=clouds[record["cloud"]].bastion))
+        inventory.add_host(name)
+        # The variables go in directly: set_variable() would copy, check and tag every leaf again on ansible-core 2.19
+        # and newer (five times the cost of all else here); clean() has already given each string its right trust.
+        inventory.hosts[name].vars.update(variables)
+        for group in group_names(record, tag_groups):
+            if group not in known:
+                known.add(group)
+                inventory.add_group(group)
+            inventory.add_child(group, name)
+        hosts.append((name, variables))
+    return hosts

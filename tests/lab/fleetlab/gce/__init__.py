@@ -1,0 +1,3 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Google Compute Engine on loopback: an emulator driven by Google's own discovery document."""

@@ -1,0 +1,259 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All tests, from nothing installed: ``python3 tests/run.py``.
+
+Makes its virtual environment, lays the collection out as Ansible wants it, runs the static gates and the tests, brings
+up the lab for those that need it, and takes it down again. ``--list`` shows the steps, ``--only`` picks some,
+``--all-cores`` runs ansible-test on every supported ansible-core whose Python is on this machine.
+"""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
+
+from fleetlab.controller import ansible_core, environment_with_ansible  # noqa: E402
+from fleetlab.core import Lab, LabError, make_venv  # noqa: E402
+
+CORES = {"2.16": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21": "3.13"}
+"""Supported ansible-core -> the Python it is tested with."""
+
+PIP_FOR_BOOTSTRAP = {"2.16": "23.1.2", "2.18": "24.2", "2.19": "24.2", "2.20": "25.2", "2.21": "25.2"}
+
+
+@dataclasses.dataclass
+class Outcome:
+    """Result of one step. counts: passed, failed, skipped tests where the step runs a test runner."""
+
+    name: str
+    ok: bool
+    seconds: float
+    counts: tuple[int, int, int] = (0, 0, 0)
+
+
+class Runner:
+    """The steps, and what they share: the environment, the collection's tree, the lab."""
+
+    def __init__(self, core: str) -> None:
+        self.core = core
+        self.lab = Lab(Path(os.environ.get("FLEET_LAB_STATE", CHECKOUT / ".lab")).resolve())
+        self.logs = self.lab.root / "log"
+        self.tree = self.lab.cache / "tree"
+        self.collection = self.tree / "ansible_collections" / "hybridops" / "fleet"
+        self.bin = Path()
+        self.outcomes: list[Outcome] = []
+
+    # -- preparation ------------------------------------------------------------------------------------------
+    def prepare(self) -> None:
+        """The virtual environment and a copy of the collection where Ansible finds it."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.bin = environment_with_ansible(self.lab, f"tests-{self.core}", "tools.txt", self.core) / "bin"
+        copy_collection(self.collection)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ, "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "ANSIBLE_COLLECTIONS_PATH": str(self.tree),
+            "PYTHONPATH": str(self.tree), "MYPYPATH": str(self.tree), "ANSIBLE_HOME": str(self.lab.cache / "ansible-home"),
+            "FLEET_LAB_STATE": str(self.lab.root), "PYTHONDONTWRITEBYTECODE": "1", "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "false", "LC_ALL": "C.UTF-8",
+        }
+
+    # -- running ----------------------------------------------------------------------------------------------
+    def step(self, name: str, *commands: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> bool:
+        """Run commands one after another until one fails; their output goes to a log, its end is shown on failure."""
+        began = time.monotonic()
+        log = self.logs / f"{name}.log"
+        ok = True
+        with log.open("w", encoding="utf-8") as out:
+            for command in commands:
+                out.write("$ " + " ".join(command) + "\n")
+                out.flush()
+                done = subprocess.run(command, cwd=cwd or self.collection, env={**self.environment(), **(env or {})},
+                                      stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, check=False)
+                if done.returncode:
+                    out.write(f"exit status {done.returncode}\n")
+                    ok = False
+                    break
+        text = log.read_text(encoding="utf-8", errors="replace")
+        outcome = Outcome(name, ok, time.monotonic() - began, counts(text))
+        self.outcomes.append(outcome)
+        summary = next((line.strip("= ") for line in reversed(text.splitlines()) if re.search(r"\d+ (passed|failed|error)", line)), "")
+        print(f"{'ok    ' if ok else 'FAILED'} {name:28} {outcome.seconds:6.0f} s  {summary}", flush=True)
+        for line in text.splitlines():
+            if line.startswith("SKIPPED"):
+                print(f"       {line}", flush=True)
+        if not ok:
+            print("\n".join("       | " + line for line in text.splitlines()[-80:]), flush=True)
+        return ok
+
+    def pytest(self, name: str, *paths: str, env: dict[str, str] | None = None) -> bool:
+        # the controller-side tests import the collection by its full name, so they run inside the tree
+        return self.step(name, [str(self.bin / "python"), "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *paths], env=env)
+
+    # -- the steps --------------------------------------------------------------------------------------------
+    def lint(self) -> None:
+        self.step("ruff", ["ruff", "check", "."])
+        self.step("mypy", ["mypy", "--config-file", str(self.collection / "pyproject.toml"),
+                           "-p", "ansible_collections.hybridops.fleet.plugins"], cwd=self.tree)
+        self.step("yamllint", ["yamllint", "--strict", "."])
+        self.step("ansible-lint", ["ansible-lint", "--profile", "production", "--offline", "--strict"])
+        self.step("antsibull-docs", ["antsibull-docs", "lint-collection-docs", ".", "--plugin-docs", "--validate-collection-refs=all"])
+        self.step("antsibull-changelog", ["antsibull-changelog", "lint"])
+
+    def units(self) -> None:
+        self.pytest("units", "tests/unit")
+
+    def sanity(self) -> None:
+        seed_bootstrap(self.bin, self.core)
+        self.step("ansible-test-sanity", ["ansible-test", "sanity", "--python", "default", "--color", "no"])
+
+    def ansible_units(self) -> None:
+        seed_bootstrap(self.bin, self.core)
+        self.step("ansible-test-units", ["ansible-test", "units", "--venv", "--python",
+                                         f"{sys.version_info.major}.{sys.version_info.minor}", "--color", "no"])
+
+    def importer(self) -> None:
+        dist = self.lab.cache / "dist"
+        shutil.rmtree(dist, ignore_errors=True)
+        self.step("galaxy-importer",
+                  ["ansible-galaxy", "collection", "build", "--output-path", str(dist), "--force"],
+                  [str(self.bin / "python"), "-m", "galaxy_importer.main", str(dist / "hybridops-fleet-0.1.0.tar.gz")],
+                  ["ansible-galaxy", "collection", "install", str(dist / "hybridops-fleet-0.1.0.tar.gz"), "-p", str(dist / "installed"), "--offline"],
+                  ["ansible-galaxy", "collection", "verify", "--offline", "hybridops.fleet", "-p", str(dist / "installed")])
+
+    def live(self) -> None:
+        """Everything that talks to the lab's endpoints."""
+        lab = [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(self.lab.root)]
+        try:
+            if self.step("lab-up", [*lab, "up"], [*lab, "seed"], cwd=CHECKOUT):
+                self.pytest("live", "tests/contract", "tests/integration_lab")
+        finally:
+            self.step("lab-down", [*lab, "down"], cwd=CHECKOUT)
+
+
+STEPS: dict[str, Callable[[Runner], None]] = {
+    "lint": Runner.lint,
+    "units": Runner.units,
+    "sanity": Runner.sanity,
+    "ansible-units": Runner.ansible_units,
+    "importer": Runner.importer,
+    "live": Runner.live,
+}
+
+
+def copy_collection(target: Path) -> None:
+    """A fresh copy of what git tracks or would track; ansible-test wants a checkout of its own in the right place."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=CHECKOUT,
+                            check=True, capture_output=True, text=True).stdout.split("\0")
+    shutil.rmtree(target, ignore_errors=True)
+    for name in filter(None, listed):
+        source = CHECKOUT / name
+        if source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+    subprocess.run(["git", "init", "-q"], cwd=target, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=target, check=True)
+
+
+def seed_bootstrap(binaries: Path, core: str) -> None:
+    """ansible-test fetches a get-pip script from a file host; where only a package index is reached, ours does it."""
+    cache = Path("~/.ansible/test/cache").expanduser()
+    version = PIP_FOR_BOOTSTRAP[core]
+    script = cache / f"get_pip_{version.replace('.', '_')}.py"
+    if script.exists():
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    subprocess.run([str(binaries / "pip"), "download", "-q", "--no-deps", f"pip=={version}", "-d", str(cache)], check=True)
+    shutil.copy(CHECKOUT / "tests" / "tools" / "get_pip_shim.py", script)
+
+
+def counts(text: str) -> tuple[int, int, int]:
+    """Passed, failed (errors included) and skipped tests in pytest's closing line; zeros where there is none."""
+    line = next((line for line in reversed(text.splitlines()) if re.search(r"\d+ (passed|failed|error)", line)), "")
+    found = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", line)}
+    return found.get("passed", 0), found.get("failed", 0) + found.get("error", 0), found.get("skipped", 0)
+
+
+def all_cores() -> bool:
+    """ansible-test sanity and units on every core; each in a virtual environment of the Python it needs."""
+    ok = True
+    for core, python in CORES.items():
+        interpreter = shutil.which(f"python{python}")
+        if not interpreter or subprocess.run([interpreter, "-c", ""], capture_output=True, check=False).returncode:
+            print(f"FAILED core {core}: needs python{python} on the PATH", flush=True)
+            ok = False
+            continue
+        runner = Runner(core)
+        folder = runner.lab.cache / f"venv-core-{core}"
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make_venv(folder, interpreter)
+            subprocess.run([str(folder / "bin" / "pip"), "install", "-q", f"ansible-core=={core}.*", "-r",
+                            str(CHECKOUT / "tests" / "requirements" / "runtime.txt"), "pytest"], check=True)
+            (folder / "complete").touch()
+        runner.bin = folder / "bin"
+        runner.logs = runner.lab.root / "log" / core
+        runner.logs.mkdir(parents=True, exist_ok=True)
+        copy_collection(runner.collection)
+        seed_bootstrap(runner.bin, core)
+        print(f"-- ansible-core {core}, Python {python}", flush=True)
+        ok &= runner.step("ansible-test-sanity", ["ansible-test", "sanity", "--python", "default", "--color", "no"])
+        ok &= runner.pytest("units", "tests/unit")
+        ok &= runner.step("ansible-test-units", ["ansible-test", "units", "--venv", "--python", python, "--color", "no"])
+    return ok
+
+
+def main() -> int:
+    """0 when every step passed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="STEP,...", help=f"of {', '.join(STEPS)}")
+    parser.add_argument("--list", action="store_true", help="show the steps")
+    parser.add_argument("--all-cores", action="store_true", help="ansible-test sanity and units on every supported core")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(STEPS))
+        return 0
+    if sys.version_info < (3, 11):
+        print("Python 3.11 or newer is needed.", file=sys.stderr)
+        return 2
+    try:
+        if arguments.all_cores:
+            return 0 if all_cores() else 1
+        return run(arguments.only.split(",") if arguments.only else list(STEPS))
+    except (LabError, subprocess.CalledProcessError) as failure:
+        print(f"tests: {failure}", file=sys.stderr)
+        return 1
+
+
+def run(names: list[str]) -> int:
+    """Run those steps and print the closing lines."""
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        print(f"no such step: {', '.join(unknown)}; there are {', '.join(STEPS)}", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    runner = Runner(ansible_core())
+    runner.prepare()
+    print(f"ansible-core {runner.core}, Python {sys.version.split()[0]}; logs in {runner.logs.relative_to(runner.lab.root.parent)}", flush=True)
+    for name in names:
+        STEPS[name](runner)
+    broken = [outcome.name for outcome in runner.outcomes if not outcome.ok]
+    passed, failed, skipped = (sum(column) for column in zip(*(outcome.counts for outcome in runner.outcomes), strict=True))
+    print(f"\n{len(runner.outcomes) - len(broken)} steps ok, {len(broken)} failed{': ' + ', '.join(broken) if broken else ''}; "
+          f"{time.monotonic() - began:.0f} s")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

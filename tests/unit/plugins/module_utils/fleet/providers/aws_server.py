@@ -1,0 +1,126 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A server that answers as the tests of provider aws tell it, over HTTP on loopback, and notes what it was asked."""
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+import time
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclasses.dataclass
+class Answer:
+    """One answer. seconds: wait before it; drop: close the connection instead."""
+
+    body: str = ""
+    status: int = 200
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+    drop: bool = False
+
+
+@dataclasses.dataclass
+class Asked:
+    """One request: action, region and access key id it was signed for, parameters."""
+
+    action: str
+    region: str
+    key: str
+    parameters: dict[str, str]
+
+
+class FakeAws:
+    """answers: by action, in order; the last one of an action is given again and again."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Answer]] = {}
+        self.asked: list[Asked] = []
+        self._lock = threading.Lock()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                parameters = dict(urllib.parse.parse_qsl(self.rfile.read(size).decode()))
+                key, _day, region, *_rest = re.search(
+                    "Credential=([^,]+)", self.headers["Authorization"])[1].split("/")
+                answer = fake.take(Asked(parameters["Action"], region, key, parameters))
+                time.sleep(answer.seconds)
+                if answer.drop:
+                    self.close_connection = True
+                    return
+                body = answer.body.encode()
+                self.send_response(answer.status)
+                for name, value in {"Content-Type": "text/xml", **answer.headers}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                """Say nothing."""
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *args: object) -> None:
+                """A client that has gone away is what some tests are about."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def take(self, asked: Asked) -> Answer:
+        with self._lock:
+            self.asked.append(asked)
+            waiting = self.answers[asked.action]
+            return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    def count(self, action: str) -> int:
+        return sum(asked.action == action for asked in self.asked)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def error(code: str, status: int = 400, message: str = "As told.", **headers: str) -> Answer:
+    """An error answer as EC2 gives it."""
+    return Answer(f"<?xml version='1.0'?><Response><Errors><Error><Code>{code}</Code><Message>{message}</Message>"
+                  f"</Error></Errors><RequestID>r-1</RequestID></Response>", status, headers)
+
+
+def instances(*ids: str, token: str = "", image: str = "ami-1") -> Answer:
+    """A page of DescribeInstances."""
+    items = "".join(
+        f"<item><ownerId>111111111111</ownerId><instancesSet><item><instanceId>{name}</instanceId><imageId>{image}</imageId>"
+        f"<instanceState><name>running</name></instanceState></item></instancesSet></item>" for name in ids)
+    following = f"<nextToken>{token}</nextToken>" if token else ""
+    return Answer(f'<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
+                  f"<reservationSet>{items}</reservationSet>{following}</DescribeInstancesResponse>")
+
+
+def regions(**statuses: str) -> Answer:
+    """An answer of DescribeRegions; underscores in the names stand for hyphens."""
+    items = "".join(
+        f"<item><regionName>{name.replace('_', '-')}</regionName><optInStatus>{status}</optInStatus></item>"
+        for name, status in statuses.items())
+    return Answer(f"<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>")
+
+
+def ordinary() -> dict[str, list[Answer]]:
+    """Answers of an account with one instance in each region."""
+    enabled = {"us_east_1": "opt-in-not-required", "eu_west_1": "opt-in-not-required", "af_south_1": "not-opted-in"}
+    return {
+        "DescribeInstances": [instances("i-1")],
+        "DescribeSubnets": [Answer("<DescribeSubnetsResponse><subnetSet/></DescribeSubnetsResponse>")],
+        "DescribeRouteTables": [Answer("<DescribeRouteTablesResponse><routeTableSet/></DescribeRouteTablesResponse>")],
+        "DescribeImages": [Answer(
+            "<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><name>debian-12-amd64</name>"
+            "<imageOwnerId>136693071363</imageOwnerId></item></imagesSet></DescribeImagesResponse>")],
+        "DescribeRegions": [regions(**enabled)],
+    }

@@ -1,0 +1,488 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The provider against a server that fails in all the ways servers fail: a retry or an error, never fewer nodes."""
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import DEFAULT_STATES, parse_clouds
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, Run, together
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.gce.spec import SPEC
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.retry import Patience
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import NodeEvidence
+from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.gce_server import (
+    FakeGce,
+    Fault,
+    google_error,
+    serving,
+)
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+LIST = "/aggregated/instances"
+KIND = "compute#instanceAggregatedList"
+NETWORK = "https://x/compute/v1/projects/acme-prod/global/networks/default"
+
+
+@pytest.fixture(scope="session")
+def private_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
+
+@pytest.fixture
+def gce(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGce]:
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    fake = FakeGce()
+    fake.instances["acme-prod"] = {
+        "europe-west1-b": [machine(1), machine(2), machine(3)],
+        "europe-west1-c": [machine(4)],
+        "europe-west1-d": [machine(5, status="TERMINATED")],
+    }
+    fake.networks["acme-prod"] = [{"selfLink": NETWORK, "mtu": 1500}]
+    fake.metadata["acme-prod"] = {"ssh-keys": "ops:ssh-ed25519 AAAA ops"}
+    with serving(fake):
+        yield fake
+
+
+@pytest.fixture
+def key_file(tmp_path: Path, private_key: str, gce: FakeGce) -> Path:
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps({
+        "type": "service_account", "project_id": "acme-prod", "private_key_id": "k1", "private_key": private_key,
+        "client_email": "fleet@acme-prod.iam.gserviceaccount.com", "client_id": "1", "token_uri": f"{gce.url}/token"}))
+    return path
+
+
+def machine(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": str(1000 + number), "name": f"m{number}", "status": "RUNNING", "zone": "https://x/zones/europe-west1-b",
+        "networkInterfaces": [{"network": NETWORK, "networkIP": f"10.0.0.{number}"}],
+        **changes,
+    }
+
+
+class Opened:
+    """A provider for the fake, with what it told the operator and the waits it asked for."""
+
+    def __init__(
+        self, gce: FakeGce, options: dict[str, Any], *, environ: dict[str, str] | None = None, retries: int = 2,
+        timeout: float = 20.0, states: tuple[str, ...] = DEFAULT_STATES, extra: tuple[str, ...] = (),
+        base_dir: str = ".",
+    ) -> None:
+        self.waits: list[float] = []
+        self.warnings: list[str] = []
+        self.notes: list[str] = []
+        endpoint = {} if "endpoint" in options else {"endpoint": gce.url}
+        self.cloud = parse_clouds({"google": {"provider": "gce", **endpoint, **options}}, "fleet.yml")[0]
+        patience = Patience(time.monotonic() + timeout, retries, timeout, sleep=self.waits.append)
+        self.run = Run(patience=patience, states=frozenset(states), extra=extra, base_dir=base_dir,
+                       environ={"CLOUDSDK_CONFIG": "/nonexistent", **(environ or {})},
+                       warn=self.warnings.append, note=self.notes.append)
+        self.provider: Provider = SPEC.open(self.cloud, self.run)
+
+    def nodes(self, scope: str = "acme-prod") -> list[NodeEvidence]:
+        return list(self.provider.evidence(scope))
+
+    def names(self, scope: str = "acme-prod") -> list[str | None]:
+        return sorted(node.name or "" for node in self.nodes(scope))
+
+    def failure(self, scope: str = "acme-prod") -> FleetError:
+        with pytest.raises(FleetError) as caught:
+            self.nodes(scope)
+        return caught.value
+
+
+ALL = ["m1", "m2", "m3", "m4", "m5"]
+
+
+@pytest.fixture
+def opened(gce: FakeGce, key_file: Path) -> Opened:
+    return Opened(gce, {"credentials_file": str(key_file)})
+
+
+# ------------------------------------------------------------------------------------------------- the good case
+def test_reads_all_pages_with_one_token(gce: FakeGce, opened: Opened) -> None:
+    assert list(opened.provider.scopes()) == ["acme-prod"]
+    found = {node.name: node for node in opened.nodes()}
+    assert sorted(name or "" for name in found) == ALL
+    assert gce.count(LIST) == 3
+    assert gce.tokens == 1
+    first = found["m1"]
+    assert (first.interfaces[0].mtu, first.login.key_users) == (1500, ("ops",))
+    query = next(query for _method, path, query, _headers in gce.requests if path.endswith(LIST))
+    assert query["maxResults"] == "500"
+    assert "items/*/instances(id,name,status" in query["fields"]
+    assert "filter" not in query
+
+
+def test_scopes_in_threads_share_one_token(gce: FakeGce, key_file: Path) -> None:
+    gce.instances["acme-dev"] = {"us-east1-b": [machine(9)]}
+    opened = Opened(gce, {"credentials_file": str(key_file), "projects": ["acme-prod", "acme-dev", "acme-prod"]})
+    assert list(opened.provider.scopes()) == ["acme-prod", "acme-dev"]
+    prod, dev = together(*(lambda scope=scope: opened.names(scope) for scope in opened.provider.scopes()))
+    assert (prod, dev, gce.tokens) == (ALL, ["m9"], 1)
+
+
+def test_only_the_endpoint_and_the_token_server_are_called(
+    gce: FakeGce, opened: Opened, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: set[str] = set()
+    resolve = socket.getaddrinfo
+
+    def watched(host: Any, *more: Any, **words: Any) -> Any:
+        called.add(str(host))
+        return resolve(host, *more, **words)
+
+    monkeypatch.setattr(socket, "getaddrinfo", watched)
+    opened.nodes()
+    time.sleep(0.2)  # google-auth's look-up of access boundaries would run in a thread of its own
+    assert called == {"127.0.0.1"}
+    assert not [thread for thread in threading.enumerate() if "Regional" in type(thread).__name__]
+
+
+def test_zones_are_listed_one_by_one(gce: FakeGce, key_file: Path) -> None:
+    gce.instances["acme-prod"]["europe-west1-e"] = []
+    zones = ["europe-west1-b", "europe-west1-c", "europe-west1-e"]
+    assert Opened(gce, {"credentials_file": str(key_file), "zones": zones}).names() == ["m1", "m2", "m3", "m4"]
+    assert gce.count(LIST) == 0
+
+
+def test_unknown_zone(gce: FakeGce, key_file: Path) -> None:
+    failure = Opened(gce, {"credentials_file": str(key_file), "zones": ["mars-1"]}).failure()
+    assert failure.code == "refused"
+    assert "zone mars-1" in str(failure)
+
+
+def test_extra_fields_are_asked_for_and_metadata_is_not_given(gce: FakeGce, key_file: Path) -> None:
+    gce.instances["acme-prod"] = {"z-a": [machine(1, description="front", metadata={"items": []})]}
+    opened = Opened(gce, {"credentials_file": str(key_file)}, extra=("description", "metadata", "absent"))
+    assert opened.nodes()[0].extra == {"description": "front"}
+    query = next(query for _method, path, query, _headers in gce.requests if path.endswith(LIST))
+    assert ",description" in query["fields"]
+    assert opened.notes == ["hostvars_extra: metadata may hold secrets and is left out"]
+
+
+def test_a_machine_on_two_pages_is_one(gce: FakeGce, opened: Opened) -> None:
+    gce.instances["acme-prod"]["europe-west1-d"].append(machine(1))
+    assert opened.names() == ALL
+
+
+# -------------------------------------------------------------------------------------------------------- filters
+def test_filters_that_mean_the_same_are_pushed(gce: FakeGce, key_file: Path) -> None:
+    options = {"credentials_file": str(key_file), "filters": {
+        "states": ["running", "stopped"], "names": ["m1", "m2"], "tags": {"env": ["prod", "test"], "web": None}}}
+    Opened(gce, options, states=("running", "stopped")).nodes()
+    query = next(query for _method, path, query, _headers in gce.requests if path.endswith(LIST))
+    assert query["filter"] == (
+        '((status = "RUNNING") OR (status = "STOPPED") OR (status = "TERMINATED")) AND ((name = "m1") OR (name = "m2"))'
+        ' AND ((labels.env = "prod") OR (labels.env = "test"))')
+
+
+@pytest.mark.parametrize("filters", [
+    {"names": ["m*"]}, {"names": ["m1", "web-?"]}, {"tags": {"web": None}}, {"tags": {"env": ["pro*"]}},
+    {"tags": {"Name": "x"}}, {"names": ['m1" OR (name != "x']}, {"tags": {"env": ""}},
+])
+def test_filters_that_could_mean_something_else_are_not(gce: FakeGce, key_file: Path, filters: dict[str, Any]) -> None:
+    Opened(gce, {"credentials_file": str(key_file), "filters": filters}).nodes()
+    assert all("filter" not in query for _method, _path, query, _headers in gce.requests)
+
+
+def test_a_server_that_refuses_the_filter_is_asked_for_all(gce: FakeGce, key_file: Path) -> None:
+    gce.faults.append(Fault(LIST, 400, google_error(400, "Invalid value for field 'filter'", "invalid"), times=1))
+    opened = Opened(gce, {"credentials_file": str(key_file)}, states=("running",))
+    assert opened.names() == ALL
+    assert "without filter and fields" in opened.notes[0]
+
+
+# ----------------------------------------------------------------------------------------------- transient faults
+UNREACHABLE = {"kind": KIND, "id": "x", "items": {
+    "zones/europe-west1-b": {"instances": [machine(1)]},
+    "zones/europe-west1-c": {"warning": {"code": "UNREACHABLE", "message": "down"}}}}
+RATE_LIMIT = google_error(403, "Rate Limit Exceeded", "rateLimitExceeded")
+
+TRANSIENT = {
+    "503 JSON without error": (Fault(LIST, 503, {"status": "busy"}), "unavailable", "HTTP 503"),
+    "503 HTML": (Fault(LIST, 503, b"<html><title>503</title></html>"), "unavailable", "HTTP 503"),
+    "500": (Fault(LIST, 500, google_error(500, "Internal error", "backendError")), "unavailable", "Internal error"),
+    "429": (Fault(LIST, 429, google_error(429, "Slow down", "rateLimitExceeded")), "throttled", "Slow down"),
+    "403 rate limit": (Fault(LIST, 403, RATE_LIMIT), "throttled", "Rate Limit Exceeded"),
+    "page without items": (Fault(LIST, body={"kind": KIND}), "bad_answer", "page without items"),
+    "last page without items": (
+        Fault(LIST, body={"kind": KIND, "id": "x"}, page="t4"), "bad_answer", "without items"),
+    "empty object": (Fault(LIST, body={}), "bad_answer", f"not a {KIND}"),
+    "other kind": (Fault(LIST, body={"kind": "compute#instanceList"}), "bad_answer", f"not a {KIND}"),
+    "200 HTML": (Fault(LIST, body=b"<html>sign in</html>"), "bad_answer", "not JSON"),
+    "200 list": (Fault(LIST, body=[]), "bad_answer", "not a JSON object"),
+    "200 empty": (Fault(LIST), "bad_answer", "not JSON"),
+    "items is a list": (
+        Fault(LIST, body={"kind": KIND, "items": [1]}), "bad_answer", "not a mapping"),
+    "zone is null": (
+        Fault(LIST, body={"kind": KIND, "items": {"zones/a": None}}), "bad_answer", "no list"),
+    "cut body": (Fault(LIST, body=b'{"kind": "compute#inst', cut=True), "unreachable", "127.0.0.1"),
+    "unreachable zone": (Fault(LIST, body=UNREACHABLE), "partial", "europe-west1-c (UNREACHABLE)"),
+    "unreachables": (
+        Fault(LIST, body={"kind": KIND, "items": {}, "unreachables": ["zones/a-b"]}),
+        "partial", "a-b"),
+    "top-level warning": (
+        Fault(LIST, body={"kind": KIND, "items": {}, "warning": {"code": "PARTIAL_SUCCESS"}}),
+        "partial", "PARTIAL_SUCCESS"),
+    "project metadata 503": (Fault("/projects/acme-prod", 503), "unavailable", "HTTP 503"),
+    "networks 503": (Fault("/global/networks", 503), "unavailable", "HTTP 503"),
+    "token 503": (Fault("/token", 503, {"error": "busy"}), "unavailable", "HTTP 503"),
+}
+
+
+@pytest.mark.parametrize("case", TRANSIENT)
+def test_a_fault_that_passes_costs_a_retry_and_no_node(gce: FakeGce, opened: Opened, case: str) -> None:
+    fault = TRANSIENT[case][0]
+    gce.faults.append(Fault(**{**vars(fault), "times": 1}))
+    assert opened.names() == ALL
+    assert len(opened.waits) == 1
+
+
+@pytest.mark.parametrize("case", TRANSIENT)
+def test_a_fault_that_stays_is_an_error(gce: FakeGce, opened: Opened, case: str) -> None:
+    fault, code, why = TRANSIENT[case]
+    gce.faults.append(Fault(**vars(fault)))
+    failure = opened.failure()
+    assert failure.code == code
+    assert why in failure.why
+    assert failure.fix
+    threads = 3 if case == "token 503" else 1  # instances, project and networks all need a token
+    assert len(opened.waits) == 2 * threads, "each tried three times"
+
+
+def test_retry_after_is_honoured(gce: FakeGce, opened: Opened) -> None:
+    gce.faults.append(Fault(LIST, 429, RATE_LIMIT, headers={"Retry-After": "7"}, times=1))
+    assert opened.names() == ALL
+    assert opened.waits == [7.0]
+
+
+def test_empty_pages_with_a_next_page_are_read_through(gce: FakeGce, opened: Opened) -> None:
+    empty = {"kind": KIND, "id": "x", "nextPageToken": "t0"}
+    gce.faults.append(Fault(LIST, body=empty, times=1))
+    assert opened.names() == ALL
+
+
+def test_an_empty_project_is_empty(gce: FakeGce, opened: Opened) -> None:
+    gce.instances["acme-prod"] = {"europe-west1-b": []}
+    assert opened.names() == []
+
+
+def test_a_silent_server_times_out(gce: FakeGce, key_file: Path) -> None:
+    gce.faults.append(Fault(LIST, hang=5.0))
+    opened = Opened(gce, {"credentials_file": str(key_file)}, timeout=0.6)
+    began = time.monotonic()
+    assert opened.failure().code == "timeout"
+    assert time.monotonic() - began < 3.0
+
+
+def test_connection_refused(gce: FakeGce, key_file: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        opened = Opened(gce, {"credentials_file": str(key_file), "endpoint": endpoint})
+        failure = opened.failure()
+    assert (failure.code, failure.why) == ("unreachable", f"{endpoint.removeprefix('http://')}: Connection refused")
+    assert opened.waits
+
+
+# ----------------------------------------------------------------------------------------------- lasting faults
+LASTING = {
+    "broken page token": (
+        Fault(LIST, 400, google_error(400, "Invalid page token", "invalid"), page="t2"), "refused", "page token"),
+    "second page gone": (
+        Fault(LIST, 404, google_error(404, "Not found", "notFound"), page="t2"), "not_found", "Not found"),
+    "forbidden": (
+        Fault(LIST, 403, google_error(403, "Required 'compute.instances.list'", "forbidden")),
+        "forbidden", "roles/compute.viewer"),
+    "API off": (
+        Fault(LIST, 403, google_error(403, "API has not been used", "accessNotConfigured", "SERVICE_DISABLED")),
+        "forbidden", "gcloud services enable compute.googleapis.com --project acme-prod"),
+    "scope": (
+        Fault(LIST, 403, google_error(403, "Insufficient scopes", "forbidden", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")),
+        "forbidden", "compute.readonly"),
+    "redirect": (Fault(LIST, 302, headers={"Location": "https://login.example.test/"}), "bad_answer", "HTTP 302"),
+    "malformed instance": (
+        Fault(LIST, body={"kind": KIND, "items": {"zones/a": {"instances": [{"name": "x"}]}}}),
+        "bad_answer", "KeyError: 'id'"),
+}
+
+
+@pytest.mark.parametrize("case", LASTING)
+def test_a_lasting_fault_is_an_error_at_once(gce: FakeGce, opened: Opened, case: str) -> None:
+    fault, code, words = LASTING[case]
+    gce.faults.append(Fault(**vars(fault)))
+    failure = opened.failure()
+    assert failure.code == code
+    assert words in str(failure)
+    assert opened.waits == []
+
+
+def test_a_page_token_that_comes_back_is_an_error(gce: FakeGce, opened: Opened) -> None:
+    gce.faults.append(Fault(LIST, body={
+        "kind": KIND, "nextPageToken": "t2", "items": {"zones/a": {"instances": [machine(1)]}}}))
+    failure = opened.failure()
+    assert (failure.code, "page token came twice" in failure.why) == ("bad_answer", True)
+
+
+def test_unknown_project(opened: Opened) -> None:
+    assert opened.failure("nobody").code == "not_found"
+
+
+# -------------------------------------------------------------------------------------- less than full permissions
+def test_without_permission_on_networks_the_mtu_is_unknown(gce: FakeGce, opened: Opened) -> None:
+    gce.faults.append(Fault("/global/networks", 403, google_error(403, "no", "forbidden")))
+    assert {node.interfaces[0].mtu for node in opened.nodes()} == {None}
+    assert "no MTU for networks of project acme-prod" in opened.notes[0]
+
+
+def test_without_permission_on_the_project_login_users_may_be_missing(gce: FakeGce, opened: Opened) -> None:
+    gce.faults.append(Fault("/projects/acme-prod", 403, google_error(403, "no", "forbidden")))
+    assert {node.login.key_users for node in opened.nodes()} == {()}
+    assert "login users of project acme-prod may be missing" in opened.warnings[0]
+
+
+def test_shared_vpc_takes_the_mtu_of_the_host_project(gce: FakeGce, opened: Opened) -> None:
+    shared = "https://x/compute/v1/projects/acme-net/global/networks/shared"
+    gce.instances["acme-net"] = {}
+    gce.networks["acme-net"] = [{"selfLink": shared, "mtu": 8896}]
+    gce.instances["acme-prod"] = {"z-a": [machine(1, networkInterfaces=[{"network": shared, "networkIP": "10.0.0.1"}])]}
+    assert opened.nodes()[0].interfaces[0].mtu == 8896
+
+
+# ------------------------------------------------------------------------------------------------------- tokens
+def test_an_expired_token_is_renewed_once(gce: FakeGce, opened: Opened) -> None:
+    opened.nodes()
+    gce.refused_tokens.add("token-1")
+    assert opened.names() == ALL
+    assert (gce.tokens, opened.waits) == (2, [])
+
+
+def test_a_token_refused_again_is_an_error(gce: FakeGce, opened: Opened) -> None:
+    gce.faults.append(Fault(LIST, 401, google_error(401, "Invalid Credentials", "authError")))
+    failure = opened.failure()
+    assert (failure.code, opened.waits) == ("auth", [])
+    assert "token-" not in str(failure)
+
+
+def test_a_key_that_was_revoked(gce: FakeGce, opened: Opened) -> None:
+    gce.faults.append(Fault("/token", 400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}))
+    failure = opened.failure()
+    assert (failure.code, failure.why) == ("auth", "invalid_grant: Invalid JWT Signature.")
+    assert "credentials_file" in failure.fix
+
+
+def test_impersonation_through_a_chain(gce: FakeGce, key_file: Path) -> None:
+    opened = Opened(gce, {"credentials_file": str(key_file), "impersonate_service_account": "hop@acme, reader@acme"},
+                    environ={"CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{gce.url}/"})
+    assert opened.names() == ALL
+    assert gce.count("/v1/projects/-/serviceAccounts/reader@acme:generateAccessToken") == 1
+    tokens = {headers["authorization"] for _method, path, _query, headers in gce.requests if path.endswith(LIST)}
+    assert tokens == {"Bearer impersonated-2"}
+
+
+def test_impersonation_not_allowed(gce: FakeGce, key_file: Path) -> None:
+    denied = google_error(403, "Permission 'getAccessToken' denied", "forbidden")
+    gce.faults.append(Fault(":generateAccessToken", 403, denied))
+    opened = Opened(gce, {"credentials_file": str(key_file), "impersonate_service_account": "reader@acme"},
+                    environ={"CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": gce.url})
+    failure = opened.failure()
+    assert (failure.code, failure.why) == ("auth", "Permission 'getAccessToken' denied")
+
+
+def test_federation_through_a_token_file(gce: FakeGce, tmp_path: Path) -> None:
+    (tmp_path / "oidc.txt").write_text("subject-token")
+    (tmp_path / "federation.json").write_text(json.dumps({
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": f"{gce.url}/v1/token",
+        "credential_source": {"file": str(tmp_path / "oidc.txt")}}))
+    opened = Opened(gce, {"credentials_file": "federation.json", "projects": ["acme-prod"]}, base_dir=str(tmp_path))
+    assert opened.names() == ALL
+    assert gce.count("/v1/token") == 1
+
+
+def test_a_ready_made_token_of_the_environment(gce: FakeGce) -> None:
+    opened = Opened(gce, {}, environ={"CLOUDSDK_AUTH_ACCESS_TOKEN": "given\n", "GOOGLE_CLOUD_PROJECT": "acme-prod"})
+    assert opened.names() == ALL
+    assert gce.tokens == 0
+    gce.refused_tokens.add("given")
+    failure = opened.failure()
+    assert failure.code == "auth"
+    assert "CLOUDSDK_AUTH_ACCESS_TOKEN" in failure.fix
+    assert "given" not in str(failure)
+
+
+def test_netrc_does_not_replace_the_token(
+    gce: FakeGce, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert opened.names() == ALL
+
+
+# ------------------------------------------------------------------------------------------ opening that fails
+@pytest.mark.parametrize(("content", "code", "words"), [
+    (None, "credential_missing", "no file"),
+    ("not json", "auth", "not JSON"),
+    ('{"type": "robot"}', "auth", "its type 'robot' is none of Google's"),
+    ('{"type": "service_account"}', "auth", "token_uri"),
+    ('{"type": "service_account", "client_email": "a@b", "token_uri": "x", "private_key": "s3cret"}', "auth", "key"),
+    ("[1]", "auth", "not of the form Google gives out"),
+])
+def test_unusable_credentials_file(gce: FakeGce, tmp_path: Path, content: str | None, code: str, words: str) -> None:
+    if content is not None:
+        (tmp_path / "key.json").write_text(content)
+    with pytest.raises(FleetError) as caught:
+        Opened(gce, {"credentials_file": "key.json", "projects": ["acme-prod"]}, base_dir=str(tmp_path))
+    assert caught.value.code == code
+    assert words in caught.value.why
+    assert str(tmp_path / "key.json") in caught.value.why
+    assert "s3cret" not in str(caught.value)
+
+
+def test_no_credentials_at_all(gce: FakeGce, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    with pytest.raises(FleetError) as caught:
+        Opened(gce, {"projects": ["acme-prod"]})
+    assert caught.value.code == "credential_missing"
+    assert "gcloud auth application-default login" in caught.value.fix
+
+
+def test_no_project_at_all(gce: FakeGce) -> None:
+    with pytest.raises(FleetError) as caught:
+        Opened(gce, {}, environ={"GOOGLE_OAUTH_ACCESS_TOKEN": "given"})
+    assert caught.value.code == "project_missing"
+    assert "projects: [my-project]" in caught.value.fix
+
+
+def test_bad_endpoint_in_the_environment(gce: FakeGce) -> None:
+    with pytest.raises(FleetError, match="CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"):
+        Opened(gce, {"endpoint": None}, environ={
+            "GOOGLE_OAUTH_ACCESS_TOKEN": "t", "GCP_PROJECT": "p", "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": "compute"})
+
+
+def test_missing_library_says_how_to_install_it(gce: FakeGce, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    for module in [name for name in sys.modules if name.endswith((".gce.provider", ".gce.client"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+    with pytest.raises(FleetError) as caught:
+        Opened(gce, {"projects": ["acme-prod"]})
+    assert caught.value.code == "library_missing"
+    assert "pip install google-auth" in caught.value.fix
