@@ -223,9 +223,6 @@ def main() -> int:
     if arguments.list:
         print("\n".join(STEPS))
         return 0
-    if sys.version_info < (3, 11):
-        print("Python 3.11 or newer is needed.", file=sys.stderr)
-        return 2
     try:
         if arguments.all_cores:
             return 0 if all_cores() else 1

@@ -336,7 +336,7 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings, collector_paused
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError, FleetFileError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import (
     SETTINGS,
@@ -374,7 +374,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Read the fleet and fill the inventory. Raises AnsibleParserError with a sentence for the operator."""
         super().parse(inventory, loader, path)
         try:
-            self._fill(path, os.path.basename(path), cache)
+            with collector_paused():
+                self._fill(path, os.path.basename(path), cache)
         except (FleetError, AnsibleError) as failure:
             # Ansible would only warn and go on with fewer machines: an operator must not act on half a fleet.
             C.INVENTORY_ANY_UNPARSED_IS_FAILED = True

@@ -140,9 +140,10 @@ def test_operations_are_listed_and_waited_for(gce_project: Project) -> None:
 # -- fingerprints ------------------------------------------------------------------------------------------------
 def test_metadata_is_changed_only_from_the_newest_reading(gce_project: Project) -> None:
     fingerprint = gce_project.create("vm")["metadata"]["fingerprint"]
-    body = {"fingerprint": fingerprint, "items": [{"key": "ssh-keys", "value": "a:ssh-ed25519 AAAA a"}]}
+    body: Json = {"fingerprint": fingerprint, "items": [{"key": "ssh-keys", "value": "a:ssh-ed25519 AAAA a"}]}
     assert gce_project.send("POST", f"{VMS}/vm/setMetadata", body).status == 200
-    for refused in (body, {"items": []}, body | {"fingerprint": "AAAA"}):
+    stale: list[Json] = [body, {"items": []}, body | {"fingerprint": "AAAA"}]
+    for refused in stale:
         answer = gce_project.send("POST", f"{VMS}/vm/setMetadata", refused)
         assert (answer.status, answer.reason) == (412, "conditionNotMet")
     assert "items" not in gce_project.get(f"{VMS}/vm")["metadata"]  # not done yet

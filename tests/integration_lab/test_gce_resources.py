@@ -40,6 +40,20 @@ def test_a_static_address_survives_stop_and_serves_one_instance(gce_project: Pro
     )
 
 
+def test_a_shared_vpc_serves_another_projects_instance(gce: Gce, gce_project: Project) -> None:
+    host = Project(gce)
+    host.do("POST", "global/networks", {"name": "shared", "autoCreateSubnetworks": False})
+    body = {"name": "s", "network": "global/networks/shared", "ipCidrRange": "10.7.0.0/24"}
+    host.do("POST", "regions/us-central1/subnetworks", body)
+    subnetwork = f"projects/{host.name}/regions/us-central1/subnetworks/s"
+    interface = gce_project.create("vm", networkInterfaces=[{"subnetwork": subnetwork}])["networkInterfaces"][0]
+    assert interface["network"].endswith(f"/projects/{host.name}/global/networks/shared")
+    assert interface["networkIP"].startswith("10.7.0.")
+    assert host.send("DELETE", "regions/us-central1/subnetworks/s").reason == "resourceInUseByAnotherResource"
+    gce_project.do("DELETE", f"{VMS}/vm")
+    host.do("DELETE", "regions/us-central1/subnetworks/s")
+
+
 def test_access_configs_come_and_go(gce_project: Project) -> None:
     assert nat(gce_project.create("vm", networkInterfaces=[{}])) is None
     gce_project.do(

@@ -3,12 +3,14 @@
 """Ask all clouds at once: open the providers, read every scope concurrently, keep what failed beside what did not."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fnmatch
+import gc
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from . import assemble
 from .errors import Failure, FleetError
@@ -53,6 +55,22 @@ class Answer:
 def collect(clouds: Sequence[Cloud], settings: Settings) -> list[Answer]:
     """The answers of all scopes of all clouds, in the order of the fleet file; failures are answers too."""
     return _Collector(settings).run(clouds)
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Python's cyclic garbage collector off for the duration.
+
+    Reading a large fleet makes millions of objects, all of them kept: the collector would walk them again and again
+    (up to half of the CPU time at 10,000 nodes) and find nothing.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Collector:

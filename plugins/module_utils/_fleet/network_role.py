@@ -82,32 +82,46 @@ def role_of(
         return Decision(address.operator_role, address.operator_why)
 
     klass = classify(address.ip)[1]
-    if address.nat_of:
-        kind = address.nat_kind or "NAT address"
-        if klass == PUBLIC:
-            return Decision("floating", f"{kind} for {address.nat_of}")
-        return Decision("external", f"{kind} for {address.nat_of}, but a {klass} address is not routed on the internet")
-
-    where = f"network '{interface.network}'" if interface.network else "its network"
+    if address.nat_of or address.nat_kind:
+        kind = (address.nat_kind or "NAT address") + (f" for {address.nat_of}" if address.nat_of else "")
+        return _outside("floating", klass, kind)
     if klass in ("link-local", "loopback"):
         return Decision("private", f"{klass} address")
     if address.routed:
-        if klass == PUBLIC:
-            return Decision("public", address.routed_why)
-        return Decision("external", f"{address.routed_why}, but a {klass} address is not routed on the internet")
+        return _outside("public", klass, address.routed_why)
     if address.routed is False:
         return Decision("private", address.routed_why)
     if klass == PUBLIC:
-        if address.ip in nat_targets:
-            return Decision("private", f"a NAT address is mapped onto it, so {where} is behind NAT")
-        return Decision("public", f"publicly routed address on {where}")
+        return _publicly_routed(address, interface, nat_targets)
     if address.ip in access_ips:
-        return Decision("external", f"the cloud advertises it for access, and a {klass} address is not routed on the internet")
+        return _outside("public", klass, "the cloud advertises it for access")
+    where = _where(interface)
     if address.network_known:
         return Decision("private", f"{klass} address and {address.routed_why or where + ' is not external'}")
     if address.ip in nat_targets:
         return Decision("private", f"{klass} address that a NAT address is mapped onto")
     return _by_name(interface.network, klass)
+
+
+def _where(interface: InterfaceEvidence) -> str:
+    return f"network '{interface.network}'" if interface.network else "its network"
+
+
+def _outside(role: str, klass: str, why: str) -> Decision:
+    """Reached from outside the cloud: by the internet, or, for a class it does not route, from nearer only."""
+    if klass == PUBLIC:
+        return Decision(role, why)
+    return Decision("external", f"{why}, but a {klass} address is not routed on the internet")
+
+
+def _publicly_routed(address: AddressEvidence, interface: InterfaceEvidence, nat_targets: frozenset[str]) -> Decision:
+    """An address of a publicly routed class on a network that the cloud calls neither external nor closed."""
+    where = _where(interface)
+    if address.ip in nat_targets:
+        return Decision("private", f"a NAT address is mapped onto it, so {where} is behind NAT")
+    if address.routed_why and not address.network_known:
+        return Decision("unknown", f"publicly routed address, but {address.routed_why}")
+    return Decision("public", f"publicly routed address on {where}")
 
 
 def _by_name(network: str | None, klass: str) -> Decision:

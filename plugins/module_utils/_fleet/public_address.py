@@ -67,7 +67,7 @@ def choose(interfaces: Sequence[Interface], stale_access_ips: Sequence[str] = ()
         public_ipv6=public6[1].ip if public6 else None,
         private_ipv4=private4[1].ip if private4 else None,
         private_ipv6=private6[1].ip if private6 else None,
-        on_interface=None if best is None else best[1].nat_of is None,
+        on_interface=None if best is None else best[1].nat_of is None and best[1].role != "floating",
         role=role,
         why_public=_why_public(having, public4, public6, nothing_better, stale_access_ips),
         why_role=f"{role}: {carrier[1].ip} ({carrier[1].why})" if carrier else "unknown: the cloud reports no address",

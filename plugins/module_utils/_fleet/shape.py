@@ -46,7 +46,7 @@ class AddressEvidence:
     nat_of: the inside address, when the cloud maps this one onto it 1:1; nat_kind: what the cloud calls that.
     routed: True when the network is reached from outside the cloud, False when the cloud says it never is, None when
     it did not tell. network_known: the cloud described the network and it is not an external one.
-    routed_why: the source of both, as a clause ("network Ext-Net is router:external").
+    routed_why: the source of both, as a clause ("network Ext-Net is router:external"), or why the cloud did not tell.
     operator_role: role given to this address by clouds.yaml or a tag; operator_why says where.
     """
 

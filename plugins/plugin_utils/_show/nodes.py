@@ -56,6 +56,11 @@ def count_roles(records: Iterable[Record]) -> str:
     return _counted((str(record["network_role"]) for record in records), ROLES)
 
 
+def number_of(nodes: int) -> str:
+    """``1 node``, ``2 nodes``."""
+    return "1 node" if nodes == 1 else f"{nodes} nodes"
+
+
 def _counted(values: Iterable[str], order: Sequence[str]) -> str:
     rank = {value: number for number, value in enumerate(order)}
     found = sorted(Counter(values).items(), key=lambda item: (rank.get(item[0], len(rank)), item[0]))

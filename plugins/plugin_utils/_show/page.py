@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .nodes import Record, by_cloud, count_roles, count_states
+from .nodes import Record, by_cloud, count_roles, count_states, number_of
 from .picture import escape, picture
 from .style import CSS
 from .table import EMPTY, NO_ADDRESS, NO_USER
@@ -28,20 +28,16 @@ def page(records: Sequence[Record]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         # nothing that a cloud's text might smuggle in could load or run
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>Fleet: {_nodes(len(records))}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+        f"<title>Fleet: {number_of(len(records))}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
         f"<header><h1>Fleet</h1>\n{_facts(records)}</header>\n{body}\n"
         "<footer>Made by hybridops.fleet from the inventory. Every address and user says why it was chosen.</footer>\n"
         "</body>\n</html>\n")
 
 
-def _nodes(number: int) -> str:
-    return "1 node" if number == 1 else f"{number} nodes"
-
-
 def _facts(records: Sequence[Record]) -> str:
     clouds = by_cloud(records)
     in_clouds = "1 cloud" if len(clouds) == 1 else f"{len(clouds)} clouds"
-    told = f"{_nodes(len(records))} in {in_clouds}" + (f": {count_states(records)}" if records else "")
+    told = f"{number_of(len(records))} in {in_clouds}" + (f": {count_states(records)}" if records else "")
     stale = [name for name, nodes in clouds.items() if any(node["stale"] for node in nodes)]
     notice = (f'<p class="notice" role="status"><strong>Stale:</strong> {escape(", ".join(stale))} did not answer completely; '
               "nodes marked stale are of the last good answer.</p>\n") if stale else ""
@@ -88,7 +84,7 @@ def _summary(records: Sequence[Record]) -> str:
 
 def _cloud(number: int, name: str, nodes: Sequence[Record]) -> str:
     label = f"cloud-{number}"
-    title = f'<h3 id="{label}">{escape(name)} <small>{escape(nodes[0]["provider"])}, {_nodes(len(nodes))}</small></h3>\n'
+    title = f'<h3 id="{label}">{escape(name)} <small>{escape(nodes[0]["provider"])}, {number_of(len(nodes))}</small></h3>\n'
     return title + _table(label, ("Name", "State", "Role", "Address", "User", "Where", "System", "Why"), map(_row, nodes))
 
 

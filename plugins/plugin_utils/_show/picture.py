@@ -12,7 +12,7 @@ import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .nodes import Record
+from .nodes import Record, number_of
 from .text import cut, shorten, visible, width
 from .topology import Cluster, Domain, DrawnCloud, Hanging, More, Spot, clouds
 
@@ -87,15 +87,14 @@ def _framed(inner: Drawing, title: str, kind: str, note: str = "", margin: float
 
 def _cloud(cloud: DrawnCloud) -> Drawing:
     domains = pack([_domain(domain) for domain in cloud.domains], WIDEST - 28, GAP)
-    nodes = "1 node" if cloud.nodes == 1 else f"{cloud.nodes} nodes"
-    return _framed(domains, f"{cut(visible(cloud.name), 40)} · {cloud.provider} · {nodes}", "cloud", cloud.name)
+    return _framed(domains, f"{cut(visible(cloud.name), 40)} · {cloud.provider} · {number_of(cloud.nodes)}", "cloud", cloud.name)
 
 
 def _domain(domain: Domain) -> Drawing:
     drawings = [_cluster(cluster) for cluster in domain.clusters]
     networks, nodes = domain.left_out
     if nodes:
-        text = f"+ {nodes} nodes on {networks} more networks"
+        text = f"+ {number_of(nodes)}, {networks} more networks"
         drawings.append(Drawing(len(text) * CHAR, LINE * 2, _text(0, LINE, text, "more")))
     title = f"domain {cut(visible(domain.name), 34)}" if domain.name else "no layer-3 domain told"
     return _framed(pack(drawings, WIDEST - 64, 30), title, "domain", domain.name or "")

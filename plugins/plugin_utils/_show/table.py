@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .nodes import Record, by_cloud, count_roles, count_states, reason
+from .nodes import Record, by_cloud, count_roles, count_states, number_of, reason
 from .text import cut, pad, visible, width, wrap
 
 NO_ADDRESS = "(no address)"
 NO_USER = "(unknown)"
-EMPTY = "The fleet is empty: no cloud of the inventory has a node, or no fleet file was given with -i."
+EMPTY = "The fleet is empty: no cloud has a node, no node is of the hosts asked for, or no fleet file was given with -i."
 
 _NODE_COLUMNS = ("NAME", "CLOUD", "STATE", "ROLE", "ADDRESS", "USER")
 _CLOUD_COLUMNS = ("CLOUD", "PROVIDER", "NODES", "STATES", "ROLES")
@@ -66,7 +66,7 @@ def _summary(records: Sequence[Record], columns: int) -> list[str]:
         rows.append(("all clouds", "", str(len(records)), count_states(records), count_roles(records)))
     lines = [line.rstrip() for line in aligned([_CLOUD_COLUMNS, *rows])]
     if max(map(width, lines)) > columns:
-        told = (f"{name}: {number} nodes: {states}; {roles}" for name, _provider, number, states, roles in rows)
+        told = (f"{name}: {number_of(int(number))}: {states}; {roles}" for name, _provider, number, states, roles in rows)
         lines = [part for text in told for part in _hanging(text, columns)]
     return lines
 

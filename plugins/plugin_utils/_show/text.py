@@ -70,9 +70,10 @@ def wrap(text: str, cells: int) -> list[str]:
             continue
         if lines[-1]:
             lines.append("")
-        while width(word) > cells:
-            lines[-1] = _head(word, cells)
-            word = word[len(lines[-1]):]
+        rest = word
+        while width(rest) > cells:
+            lines[-1] = _head(rest, cells)
+            rest = rest[len(lines[-1]):]
             lines.append("")
-        lines[-1] = word
-    return lines if lines[-1] or len(lines) == 1 else lines[:-1]
+        lines[-1] = rest
+    return lines

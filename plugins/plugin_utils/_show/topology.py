@@ -10,7 +10,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape impor
 
 from .nodes import Record, by_cloud, count_states
 
-SHOWN_ALIKE = 8
+SHOWN_ALIKE = 12
 """Nodes on the same networks that are drawn one by one; the others are counted."""
 SHOWN_CLUSTERS = 30
 """Groups of networks drawn of one domain; the others are counted."""

@@ -7,6 +7,7 @@ A lab is a folder (``.lab`` in the checkout unless told otherwise). ``cache/`` i
 """
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -85,7 +86,8 @@ class Lab:
     # -- state ------------------------------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
         try:
-            return json.loads(self._state_file.read_text(encoding="utf-8"))
+            state: dict[str, Any] = json.loads(self._state_file.read_text(encoding="utf-8"))
+            return state
         except FileNotFoundError:
             return {"children": [], "ports": {}, "endpoints": {}}
 
@@ -147,7 +149,11 @@ class Lab:
                 start_new_session=True, env={**os.environ, **(env or {})}, cwd=self.run,
             )
         child = Child(name, process.pid, Child.start_ticks(process.pid) or 0)
-        self.update(lambda state: state["children"].append(dataclasses.asdict(child)))
+
+        def replace(state: dict[str, Any]) -> None:
+            state["children"] = [other for other in state["children"] if other["name"] != name] + [dataclasses.asdict(child)]
+
+        self.update(replace)  # one that died under this name is forgotten
         return child
 
     def stop(self) -> None:
@@ -218,7 +224,5 @@ def make_venv(folder: Path, python: str = sys.executable) -> None:
 
 
 def _signal_group(child: Child, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, number)  # start() made each child the leader of its own session
-    except ProcessLookupError:
-        pass

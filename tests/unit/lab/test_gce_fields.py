@@ -85,6 +85,7 @@ CHECKER = SchemaChecker(
             {"items": {"zones/a": {"instances": [{"name": "x", "id": "1"}, {"name": "y", "id": "2"}]}, "zones/b": {}}},
         ),
         ("items,items/*/instances/name", {"items": ANSWER["items"]}),
+        ("items/*/instances/name,items", {"items": ANSWER["items"]}),
     ],
 )
 def test_mask_keeps_what_it_names(text: str, expected: object) -> None:

@@ -42,6 +42,7 @@ DB = {
         ('status != "RUNNING"', False, True),
         ("name = web-1", True, False),
         ('name = "web*"', True, False),
+        ("name = w.b-1", False, False),
         ("name:b-1", True, True),
         ("name:web", True, False),
         ("labels.env = prod", True, False),

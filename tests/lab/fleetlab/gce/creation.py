@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from . import interfaces, marks, storage
 from .catalog import ZONES
-from .errors import ApiError, Json, in_use, invalid, not_found
+from .errors import ApiError, Json, already_exists, in_use, invalid, not_found
 from .store import link, name_of, new_fingerprint, path_of, timestamp
 from .world import Call, Handler
 
@@ -129,13 +129,11 @@ def _disks(call: Call) -> list[_Disk]:
                 if source
                 else None
             )
-            name = (
-                wanted.get("diskName") or item.get("deviceName") or call.body["name"] + (f"-{number}" if number else "")
-            )
+            name = wanted.get("diskName") or call.body["name"] + (f"-{number}" if number else "")
             settings = wanted | {"sizeGb": wanted.get("diskSizeGb"), "type": wanted.get("diskType")}
             path, content = storage.new_disk(store, call.project, zone, name, settings, image)
-            if store.find(path) is not None:
-                raise ApiError(409, "alreadyExists", f"The resource '{path}' already exists")
+            if store.find(path) is not None or any(path == taken for taken, _content, _item in disks):
+                raise already_exists(path)
         disks.append((path, content, item))
     return disks
 

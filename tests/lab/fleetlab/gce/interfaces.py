@@ -119,7 +119,7 @@ def access_config(requested: Json) -> Json:
     shown: Json = {
         "kind": "compute#accessConfig",
         "type": "ONE_TO_ONE_NAT",
-        "name": requested.get("name") or "external-nat",
+        "name": requested.get("name") or "External NAT",
         "networkTier": requested.get("networkTier") or "PREMIUM",
     }
     return shown | ({"natIP": requested["natIP"]} if requested.get("natIP") else {})

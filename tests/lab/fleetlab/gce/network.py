@@ -204,7 +204,7 @@ def delete_network(call: Call) -> Json:
     if subnetworks and not network["autoCreateSubnetworks"]:
         raise in_use(call.target, subnetworks[0])
     for subnetwork in subnetworks:
-        _refuse_used(store, call.project, "subnetwork", subnetwork)
+        _refuse_used(store, subnetwork)
 
     def effect() -> None:
         for path in (*subnetworks, call.target):
@@ -215,7 +215,7 @@ def delete_network(call: Call) -> Json:
 
 def delete_subnetwork(call: Call) -> Json:
     subnetwork, store = call.world.store.get(call.target), call.world.store
-    _refuse_used(store, call.project, "subnetwork", call.target)
+    _refuse_used(store, call.target)
 
     def effect() -> None:
         store.remove(call.target)
@@ -226,12 +226,16 @@ def delete_subnetwork(call: Call) -> Json:
     return call.begin(call.target, effect)
 
 
-def _refuse_used(store: Store, project: str, key: str, path: str) -> None:
-    """An interface of some instance still hangs on it."""
-    for zone in catalog.ZONES:
-        for instance in store.children(f"projects/{project}/zones/{zone}/instances"):
-            if any(interface.get(key) == link(path) for interface in instance["networkInterfaces"]):
-                raise in_use(path, instance["selfLink"])
+def _refuse_used(store: Store, subnetwork: str) -> None:
+    """An interface of some instance still hangs on the subnetwork; the instance may be another project's (shared VPC).
+
+    :raises ApiError: 400.
+    """
+    for project in store.children("projects"):
+        for zone in catalog.ZONES:
+            for instance in store.children(f"projects/{project['name']}/zones/{zone}/instances"):
+                if any(interface["subnetwork"] == link(subnetwork) for interface in instance["networkInterfaces"]):
+                    raise in_use(subnetwork, instance["selfLink"])
 
 
 def delete_firewall(call: Call) -> Json:

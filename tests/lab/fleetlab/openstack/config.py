@@ -92,6 +92,7 @@ def _keystone(stack: Stack) -> Sections:
     return {
         "database": _database("keystone"),
         "fernet_tokens": {"key_repository": stack.folder / "db/fernet"},
+        "fernet_receipts": {"key_repository": stack.folder / "db/receipts"},
         "credential": {"key_repository": stack.folder / "db/credential"},
         "identity": {"password_hash_rounds": 4},  # the least bcrypt takes: nothing here is worth slow logins
         "token": {"expiration": 86400},

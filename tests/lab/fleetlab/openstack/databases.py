@@ -6,12 +6,11 @@ Runs inside the services' virtual environment, in the lab's run folder.
 """
 from __future__ import annotations
 
-import getpass
-import grp
 import importlib
 import os
 import sqlite3
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +28,8 @@ def in_child(function: Callable[..., object], *arguments: object) -> None:
             status = int(bool(function(*arguments)))
         except SystemExit as ended:
             status = int(bool(ended.code))
+        except Exception:
+            traceback.print_exc()  # a fork that ends here would take it along
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -46,7 +47,7 @@ def command(module: str, *arguments: str) -> object:
 def keystone(conf: Path) -> None:
     module = "keystone.cmd.manage"
     importlib.import_module(module)  # once, before the forks
-    owner = ("--keystone-user", getpass.getuser(), "--keystone-group", grp.getgrgid(os.getgid()).gr_name)
+    owner = ("--keystone-user", "root", "--keystone-group", "root") if os.geteuid() == 0 else ()  # root must say whose
     for arguments in (("db_sync",), ("fernet_setup", *owner), ("credential_setup", *owner)):
         in_child(command, module, "--config-file", str(conf / "keystone.conf"), *arguments)
     in_child(_first_accounts, conf)

@@ -159,7 +159,8 @@ class Part(Endpoint):
             for line in job.stdout or ():
                 self.lab.say(f"openstack: {line.rstrip()}")
         if job.returncode:
-            raise LabError(f"openstack: seeding failed; the reason is at the end of {log}. It can be run again.")
+            reason = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            raise LabError(f"openstack: seeding failed: {reason} (all of it: {log}). 'seed' can be run again.")
 
     def env(self) -> dict[str, str]:
         return {"OS_CLIENT_CONFIG_FILE": str(self.clouds_yaml)}

@@ -15,7 +15,6 @@ from neutron_lib.api.definitions import portbindings
 from neutron_lib.plugins.ml2 import api
 
 
-
 class BindAll(api.MechanismDriver):
     """Any port, on any host: bound and active at once."""
 

@@ -40,7 +40,9 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     monkeypatch.setenv("HYBRIDOPS_FLEET_STATE_DIR", str(tmp_path / "state"))
     (tmp_path / "r42.yml").write_text(yaml.safe_dump(RACK), encoding="utf-8")
 
-    def load(name: str = "fleet.yml", text: str | None = None, cloud: dict[str, Any] | None = None, use_cache: bool = True, **keys: Any) -> InventoryData:
+    def load(
+        name: str = "fleet.yml", text: str | None = None, cloud: dict[str, Any] | None = None, use_cache: bool = True, **keys: Any
+    ) -> InventoryData:
         path = tmp_path / name
         rack = {"provider": "metal", "sources": [{"kind": "file", "path": "r42.yml"}], **(cloud or {})}
         path.write_text(text or yaml.safe_dump({"plugin": NAME, "clouds": {"rack": rack}, **keys}), encoding="utf-8")
@@ -150,7 +152,7 @@ def test_which_files_are_ours(tmp_path: Path, name: str, text: str, ours: bool) 
 
 
 def test_a_file_by_its_name_without_the_plugin_is_explained(fleet: Load) -> None:
-    with pytest.raises(AnsibleError, match="is not a fleet file. Begin it with 'plugin: hybridops.fleet.nodes'"):
+    with pytest.raises(AnsibleError, match=r"is not a fleet file\. Begin it with 'plugin: hybridops\.fleet\.nodes'"):
         fleet(text="all: {hosts: {a: }}")
 
 
@@ -171,7 +173,7 @@ def test_cache(fleet: Load, tmp_path: Path) -> None:
 
 
 def test_the_cache_holds_plain_json(fleet: Load, tmp_path: Path) -> None:
-    fleet(**{"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")})
+    fleet(cache=True, cache_plugin="ansible.builtin.jsonfile", cache_connection=str(tmp_path / "cache"))
     file, = (tmp_path / "cache").iterdir()
     assert "db-1" in json.dumps(json.loads(file.read_text(encoding="utf-8")))
 

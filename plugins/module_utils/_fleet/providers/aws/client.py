@@ -15,29 +15,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
-from botocore import exceptions
-from botocore.config import Config
-from botocore.loaders import create_loader
-from botocore.parsers import ResponseParserError, ResponseParserFactory
-from botocore.session import Session
-
 from ...errors import FleetError
 from ...retry import parse_retry_after
 from ..base import Run
 from . import faults, xmltree
 from .partitions import home_of_arn, home_region
 
-CONNECT_TIMEOUT = 10.0  # seconds
+MISSING: ImportError | None = None
+"""Why nothing here can be used: the library is not installed. Told when a cloud is opened, not when this is imported."""
 
-_NO_CREDENTIALS = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound)
-_LOST_CREDENTIALS = tuple(
-    getattr(exceptions, name) for name in (
-        "CredentialRetrievalError", "LoginError", "MetadataRetrievalError", "RefreshWithMFAUnsupportedError",
-        "SSOError", "TokenRetrievalError",
-    ) if hasattr(exceptions, name)  # LoginError is newer than the oldest botocore that serves
-)
-_TIMEOUTS = (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)
-_CONNECTION = (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError)
+try:
+    from botocore import exceptions
+    from botocore.config import Config
+    from botocore.loaders import create_loader
+    from botocore.parsers import ResponseParserError, ResponseParserFactory
+    from botocore.session import Session
+except ImportError as missing:
+    MISSING = missing
+
+CONNECT_TIMEOUT = 10.0  # seconds
 
 
 class Operation(NamedTuple):
@@ -249,14 +245,20 @@ def _from_answer(error: exceptions.ClientError, what: str, action: str, region: 
         parse_retry_after(metadata.get("HTTPHeaders", {}).get("retry-after")))
 
 
+_LOST_CREDENTIALS = frozenset({  # by name: some are newer than the oldest botocore that serves
+    "CredentialRetrievalError", "LoginError", "MetadataRetrievalError", "RefreshWithMFAUnsupportedError", "SSOError",
+    "TokenRetrievalError",
+})
+
+
 def _from_botocore(error: Exception, what: str) -> FleetError:
     why = faults.one_line(str(error))
-    if isinstance(error, _NO_CREDENTIALS):
+    if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound)):
         return FleetError(
             what, why=why, code="credential_missing",
             fix="Set 'profile' (or AWS_PROFILE) to a profile of ~/.aws/config, or set AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY.")
-    if isinstance(error, _LOST_CREDENTIALS):
+    if any(kind.__name__ in _LOST_CREDENTIALS for kind in type(error).__mro__):
         return FleetError(
             what, why=why, code="auth",
             fix="Log in again (aws sso login --profile <profile>), or correct the profile in ~/.aws/config.")
@@ -264,11 +266,11 @@ def _from_botocore(error: Exception, what: str) -> FleetError:
         return FleetError(
             what, why=why, code="tls",
             fix="Set AWS_CA_BUNDLE to the certificates of the authority that the endpoint or proxy uses.")
-    if isinstance(error, _TIMEOUTS):
+    if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
         return FleetError(
             what, why=why, code="timeout", transient=True,
             fix="Check that the endpoint is reachable from here, or raise 'timeout'.")
-    if isinstance(error, _CONNECTION):
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError)):
         return FleetError(
             what, why=why, code="unreachable", transient=True,
             fix="Check the region's name, 'endpoint_url', the network and the proxy.")

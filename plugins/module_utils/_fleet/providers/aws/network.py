@@ -47,7 +47,8 @@ class _Table(NamedTuple):
     ipv6: Way
 
 
-_UNTOLD = _Table(Way(None, ""), Way(None, ""))
+_NOT_READ = Way(None, "has a route table that could not be read")
+_UNTOLD = _Table(_NOT_READ, _NOT_READ)
 
 
 class Networks:

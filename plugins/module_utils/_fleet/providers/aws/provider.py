@@ -107,6 +107,6 @@ class AwsProvider(Provider):
             self._warned.add(operation)
         if first:
             self.run.warn(
-                f"{operation.what} in region {region}: {answer.why}. Without it {_LESS_WITHOUT[operation]}. "
-                f"Allow ec2:{operation.name} in the IAM policy of these credentials")
+                f"{operation.what} in region {region}: {answer.why.rstrip('.')}. Without it "
+                f"{_LESS_WITHOUT[operation]}. Allow ec2:{operation.name} in the IAM policy of these credentials.")
         return None

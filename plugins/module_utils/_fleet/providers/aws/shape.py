@@ -180,7 +180,7 @@ def _ipv6(ip: str, subnet: Subnet) -> AddressEvidence:
             ip, routed=False, routed_why=f"{name} has private IPv6, which AWS does not advertise", network_known=True)
     way = subnet.ipv6
     return AddressEvidence(
-        ip, routed=way.open, routed_why=f"{name} {way.why}" if way.why else "", network_known=way.open is False)
+        ip, routed=way.open, routed_why=f"{name} {way.why}", network_known=way.open is False)
 
 
 def _without_interface(private: str | None, public: str | None) -> tuple[InterfaceEvidence, ...]:

@@ -93,12 +93,11 @@ def _digest(data: bytes) -> str:
 
 def open_cloud(cloud: Cloud, run: Run) -> Provider:
     """The cloud, with credentials found. Imports botocore, which comes with boto3."""
-    try:
-        from .client import Ec2
-    except ImportError as missing:
-        raise library_missing("boto3", "aws", missing) from missing
+    from .client import MISSING, Ec2
     from .provider import AwsProvider
 
+    if MISSING:
+        raise library_missing("boto3", "aws", MISSING)
     return AwsProvider(cloud, run, Ec2(cloud.options, run))
 
 

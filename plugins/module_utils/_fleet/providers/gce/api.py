@@ -193,21 +193,23 @@ def decode(what: str, body: bytes) -> Mapping[str, Any]:
     return answer
 
 
-def refusal(what: str, project: str, status: int, headers: Mapping[str, str], body: bytes) -> FleetError:
+def refusal(
+    what: str, project: str, status: int, headers: Mapping[str, str], body: bytes, place: str,
+) -> FleetError:
     """The error for an answer that is no success, from Google's error body or, failing that, from its status.
 
-    headers: names in any case, as the transport's mapping allows.
+    headers: a mapping that does not care for case; place: where the credentials come from.
     """
     message, reasons = _said(body)
     why = one_line(f"HTTP {status}" + (f": {message}" if message else "") + (f" ({reasons[0]})" if reasons else ""))
-    if status == 429 or status >= 500 or (status == 403 and _RATE_REASONS.intersection(reasons)):
+    if status in (408, 429) or status >= 500 or (status == 403 and _RATE_REASONS.intersection(reasons)):
         throttled = status in (403, 429)
         return FleetError(
             what, why=why, code="throttled" if throttled else "unavailable", transient=True,
             retry_after=parse_retry_after(headers.get("Retry-After")),
             fix="Raise 'retries' or 'timeout', or lower 'workers'." if throttled else "Try again later.")
     if status == 401:
-        return FleetError(what, why=why, code="auth", fix="Renew the credentials: the API refuses their token.")
+        return FleetError(what, why=why, code="auth", fix=f"Renew the credentials from {place}.")
     if status == 403:
         return FleetError(what, why=why, code="forbidden", fix=_mend_forbidden(project, reasons))
     if status == 404:

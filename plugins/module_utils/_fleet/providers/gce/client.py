@@ -38,7 +38,6 @@ READ_SCOPE = "https://www.googleapis.com/auth/compute.readonly"
 PLATFORM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 _CONNECTIONS = 16
-_CHUNK = 1 << 16  # bytes between two looks at the clock
 _LOGIN = "get an access token"
 _NO_CREDENTIALS = (
     "Name a file with 'credentials_file' or GOOGLE_APPLICATION_CREDENTIALS, "
@@ -71,6 +70,7 @@ class Client:
         self._base = base
         self._credentials = credentials
         self._place = place
+        self._renewable = getattr(credentials, "refresh_token", "") is not None  # None: a ready-made token
         self._patience = patience
         self._session = session
         self._tokens = _BoundedTransport(session, patience)
@@ -89,13 +89,12 @@ class Client:
 
     def _get(self, what: str, project: str, url: str, query: Mapping[str, str]) -> Mapping[str, Any]:
         headers = self._signed()
-        status, answered, body = self._send(what, url, query, headers)
-        if status == 401:  # expired or revoked before its time: one new token, one more try
-            headers = self._signed(refused=headers)
-            status, answered, body = self._send(what, url, query, headers)
-        if status != 200:
-            raise api.refusal(what, project, status, answered, body)
-        return api.decode(what, body)
+        answer = self._send(what, url, query, headers)
+        if answer.status_code == 401 and self._renewable:  # ended before its time: one new token, one more try
+            answer = self._send(what, url, query, self._signed(refused=headers))
+        if answer.status_code != 200:
+            raise api.refusal(what, project, answer.status_code, answer.headers, answer.content, self._place)
+        return api.decode(what, answer.content)
 
     def _signed(self, refused: Mapping[str, str] | None = None) -> Mapping[str, str]:
         """Headers with a token that is valid, and newer than the refused one; only one thread gets a new one."""
@@ -108,19 +107,10 @@ class Client:
                 self._credentials.apply(headers)
             return headers
 
-    def _send(
-        self, what: str, url: str, query: Mapping[str, str], headers: Mapping[str, str],
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def _send(self, what: str, url: str, query: Mapping[str, str], headers: Mapping[str, str]) -> requests.Response:
+        timeout = self._patience.request_timeout()
         try:
-            with self._session.get(
-                url, params=query, headers=headers, timeout=self._patience.request_timeout(), stream=True,
-                allow_redirects=False,
-            ) as response:
-                body = bytearray()
-                for chunk in response.iter_content(_CHUNK):
-                    body += chunk
-                    self._patience.request_timeout()  # a server that drips keeps no socket timeout from being reset
-                return response.status_code, response.headers, bytes(body)
+            return self._session.get(url, params=query, headers=headers, timeout=timeout, allow_redirects=False)
         except requests.RequestException as broken:
             raise transport_failure(what, url, broken) from broken
 
@@ -181,7 +171,7 @@ def load_credentials(
     except (auth_errors.GoogleAuthError, OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
         raise FleetError(
             "read the Google credentials", code="auth", why=f"{source.path or source.place}: {_blame(broken)}",
-            fix=f"Write a new credentials file; this one is named by {source.place}.") from broken
+            fix=f"Correct the file that {source.place} names." if source.path else _NO_CREDENTIALS) from broken
 
 
 def _of_the_machine() -> tuple[Any, str | None]:

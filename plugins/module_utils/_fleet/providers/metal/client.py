@@ -8,7 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-import yaml
+try:
+    import yaml
+except ImportError:  # told when a rack file is read; Ansible itself needs it
+    yaml = None  # type: ignore[assignment]
 
 from ...errors import FleetError, FleetFileError, library_missing
 from ...retry import parse_retry_after
@@ -46,6 +49,8 @@ class Metal(Provider):
         return Redfish(source, self.run).nodes(self.cloud.name)
 
     def _file(self, path: str) -> list[NodeEvidence]:
+        if yaml is None:
+            raise library_missing("PyYAML", "metal", ImportError("No module named 'yaml'"))
         full = os.path.join(self.run.base_dir, os.path.expanduser(path))
         try:
             with open(full, encoding="utf-8") as text:

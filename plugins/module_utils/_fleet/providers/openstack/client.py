@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import requests
+import yaml
 from keystoneauth1 import exceptions as refusals
 from keystoneauth1 import session as keystone
 from keystoneauth1.access.access import AccessInfo
@@ -33,6 +34,9 @@ from .failures import bad_answer, from_answer, unreachable, untrusted
 from .region import Region
 
 T = TypeVar("T")
+
+_CREDENTIAL = ("auth_type", "auth", "verify", "insecure", "cacert", "cert", "key")
+"""Settings that may differ between regions; those with equal ones share a session and its token."""
 
 logging.getLogger("keystoneauth").addHandler(logging.NullHandler())  # else Python prints its warnings to stderr
 
@@ -123,9 +127,8 @@ class Account:
         Raises FleetError (credential_missing) when there is none or it is not clear which.
         """
         _check_named_file()
-        with _unreadable_files() as skipped, _settings_in_words("clouds.yaml"):
-            config = _Config(session_constructor=_Session)
-        found = _found(config, skipped)
+        config = _load()
+        found = _found(config)
         chosen = choose(name, found)
         source = "the OS_* environment variables" if chosen == found.variables else f"cloud '{chosen}' of {found.file}"
 
@@ -149,8 +152,7 @@ class Account:
         with self._lock, _settings_in_words(self.source):
             settings = self._config.get_one(self.name, **({"region_name": name} if name else {}))
             key = json.dumps(
-                [settings.config.get(part) for part in ("auth_type", "auth", "verify", "insecure", "cacert", "cert", "key")],
-                default=str, sort_keys=True)
+                [settings.config.get(part) for part in _CREDENTIAL], default=str, sort_keys=True)
             session = self._sessions.get(key)
             if session is None:
                 made = settings.get_session()
@@ -219,7 +221,9 @@ class Access:
 
         return self._attempt(f"find the {service} service", look_up)
 
-    def fetch(self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str], what: str) -> requests.Response:
+    def fetch(
+        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str], what: str
+    ) -> requests.Response:
         """One GET, tried once, whatever its status; a token that has expired is replaced on the way."""
         with _in_words(what, self.source):
             answer: requests.Response = self._session.get(url, params=params, headers=dict(headers), raise_exc=False)
@@ -260,7 +264,7 @@ def open_bare_metal(cloud: str | None, run: Run) -> BareMetal:
 
 
 # ------------------------------------------------------------------------------------------------- helpers
-def _found(config: _Config, skipped: Sequence[str]) -> Found:
+def _found(config: _Config) -> Found:
     clouds = config.cloud_config["clouds"]
     variables = config.envvar_key
     in_file = [cloud for cloud, entry in clouds.items() if cloud != variables and entry != config.defaults]
@@ -269,7 +273,7 @@ def _found(config: _Config, skipped: Sequence[str]) -> Found:
     usable = "auth_url" in entry or "endpoint" in entry or any(key.endswith("_endpoint_override") for key in entry)
     return Found(
         file=config.config_filename or config.secure_config_filename, clouds=in_file,
-        variables=variables if usable else None, os_cloud=os.environ.get("OS_CLOUD"), skipped=skipped)
+        variables=variables if usable else None, os_cloud=os.environ.get("OS_CLOUD"))
 
 
 def _check_named_file() -> None:
@@ -281,23 +285,35 @@ def _check_named_file() -> None:
             fix="Correct the variable or make the file.", code="credential_missing")
 
 
-@contextlib.contextmanager
-def _unreadable_files() -> Iterator[list[str]]:
-    """Configuration files that are no valid YAML: openstacksdk only logs them and goes on to the next."""
-    paths: list[str] = []
+class _SkippedFiles(logging.Handler):
+    """Settings files that are no valid YAML: newer openstacksdk only logs them and takes the next file, which may well
+    be of another account."""
 
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if isinstance(record.args, tuple) and record.args:
-                paths.append(str(record.args[0]))
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.paths: list[str] = []
 
-    listener = Listener(logging.WARNING)
+    def emit(self, record: logging.LogRecord) -> None:
+        if str(record.msg).startswith("Skipping config file") and isinstance(record.args, tuple):
+            self.paths.append(str(record.args[0]))
+
+
+def _load() -> _Config:
+    skipped = _SkippedFiles()
     log = logging.getLogger("openstack.config")
-    log.addHandler(listener)
+    log.addHandler(skipped)
     try:
-        yield paths
+        with _settings_in_words("clouds.yaml"):
+            config = _Config(session_constructor=_Session)
     finally:
-        log.removeHandler(listener)
+        log.removeHandler(skipped)
+    if skipped.paths:
+        raise _not_yaml(skipped.paths[0])
+    return config
+
+
+def _not_yaml(path: str) -> FleetError:
+    return _unusable("read clouds.yaml", f"{path} is not valid YAML", path)
 
 
 @contextlib.contextmanager
@@ -322,6 +338,9 @@ def _settings_in_words(source: str) -> Iterator[None]:
         yield
     except (refusals.ClientException, requests.RequestException, ConfigException) as cause:
         raise _translate(what, cause, source) from cause
+    except yaml.YAMLError as cause:  # its text may quote the file
+        mark = getattr(cause, "problem_mark", None)
+        raise _not_yaml(mark.name if mark else source) from None
     except (AttributeError, KeyError, TypeError, ValueError) as cause:
         raise _unusable(what, f"{source} is malformed ({type(cause).__name__})", source) from cause
 
@@ -337,8 +356,11 @@ def _translate(what: str, cause: BaseException, source: str) -> FleetError:
         failure = from_answer(
             what, cause.http_status, answer.reason if answer is not None else "",
             answer.headers if answer is not None else {}, answer.text if answer is not None else str(cause.message))
+        # only Keystone's refusals come as exceptions: requests to other services look at the answer themselves
         if failure.code == "auth":
             failure.fix = f"Check user, password or application credential in {source}, and that it has not expired."
+        elif failure.code == "not_found":
+            failure.fix = f"Check auth_url in {source}."
         return failure
     if isinstance(cause, refusals.DiscoveryFailure) and cause.__context__ is not None:
         return _translate(what, cause.__context__, source)  # what really happened at auth_url

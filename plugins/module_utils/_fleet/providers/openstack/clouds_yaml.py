@@ -12,15 +12,13 @@ from ...errors import FleetError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
-    """What openstacksdk found. file: clouds: names in clouds.yaml (path, None without one); variables: name of the
-    cloud the OS_* variables make, None when they do not tell where Keystone is; os_cloud: value of OS_CLOUD; skipped:
-    files that are no valid YAML."""
+    """What openstacksdk found. file: path of clouds.yaml, None without one; clouds: names in it; variables: name of the
+    cloud the OS_* variables make, None when they do not tell where Keystone is; os_cloud: value of OS_CLOUD."""
 
     file: str | None
     clouds: Sequence[str]
     variables: str | None = None
     os_cloud: str | None = None
-    skipped: Sequence[str] = ()
 
 
 def choose(named: str | None, found: Found) -> str:
@@ -33,7 +31,7 @@ def choose(named: str | None, found: Found) -> str:
             return wanted
         has = f"{file} has: {', '.join(found.clouds)}" if found.clouds else "no clouds.yaml with a cloud was found"
         raise _missing(
-            f"there is no cloud '{wanted}'; {has}", found,
+            f"there is no cloud '{wanted}'; {has}",
             "Correct 'cloud' (or OS_CLOUD), or set OS_CLIENT_CONFIG_FILE to the file that has it.")
     if found.variables:
         return found.variables
@@ -41,15 +39,14 @@ def choose(named: str | None, found: Found) -> str:
         return found.clouds[0]
     if found.clouds:
         raise _missing(
-            f"{file} has several clouds: {', '.join(found.clouds)}", found, "Name one with 'cloud', or set OS_CLOUD.")
+            f"{file} has several clouds: {', '.join(found.clouds)}", "Name one with 'cloud', or set OS_CLOUD.")
     raise _missing(
-        "there is no clouds.yaml and no OS_AUTH_URL", found,
+        "there is no clouds.yaml and no OS_AUTH_URL",
         "Put a clouds.yaml here or into ~/.config/openstack, or set OS_CLIENT_CONFIG_FILE.")
 
 
-def _missing(why: str, found: Found, fix: str) -> FleetError:
-    skipped = f" (not valid YAML: {', '.join(found.skipped)})" if found.skipped else ""
-    return FleetError("find the credentials", why=why + skipped, fix=fix, code="credential_missing")
+def _missing(why: str, fix: str) -> FleetError:
+    return FleetError("find the credentials", why=why, fix=fix, code="credential_missing")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,9 +64,10 @@ class Declared:
         flag = self.ipv4 if family == 4 else self.ipv6
         if flag is None:
             return None, ""
+        said = f"clouds.yaml says network '{self.label}'"
         if not flag:
-            return "private", f"clouds.yaml says network '{self.label}' does not route IPv{family} externally"
-        return "public" if public else "external", f"clouds.yaml says network '{self.label}' routes IPv{family} externally"
+            return "private", f"{said} does not route IPv{family} externally"
+        return "public" if public else "external", f"{said} routes IPv{family} externally"
 
 
 def declarations(entries: Iterable[Mapping[str, Any]]) -> dict[str, Declared]:

@@ -73,32 +73,40 @@ def unreachable(what: str, text: str) -> FleetError:
 def untrusted(what: str, text: str) -> FleetError:
     """TLS failed; text: what the transport says."""
     host = _HOST.search(text)
-    reason = re.search(r"(certificate verify failed[^()\[\]]*|[A-Z_]{6,})", text)
+    reason = re.search(r"certificate verify failed[^()\[\]]*", text) or re.search(r"[A-Z]+_[A-Z_]+", text)
     return FleetError(
-        what, why=f"{host[1] if host else 'the endpoint'}: TLS failed: {reason[1].strip() if reason else 'no trust'}", code="tls",
+        what, why=f"{host[1] if host else 'the endpoint'}: TLS failed" + (f": {reason[0].strip()}" if reason else ""),
+        code="tls",
         fix="Set 'cacert' of the cloud in clouds.yaml to the file of its certificate authority.")
 
 
 def message_of(text: str) -> str:
     """The message in an error's body, in one line. Services wrap it differently, and proxies answer in HTML."""
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = None
-    message = _find(body) if body is not None else _TAG.sub(" ", text)
+    body = _json(text)
+    message = _TAG.sub(" ", text) if body is None else _find(body)
     line = " ".join(_TAG.sub(" ", message).split())
     return line if len(line) <= _LONGEST else line[:_LONGEST].rstrip() + "..."
 
 
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
 def _find(body: Any) -> str:
-    """{"error": {"message": ...}}, {"forbidden": {...}}, {"NeutronError": "..." or {...}}, {"message": ...}."""
+    """{"error": {"message": ...}}, {"forbidden": {...}}, {"NeutronError": "..." or {...}}, {"message": ...}, and
+    Ironic's {"error_message": "{...}"} with JSON in the text."""
     if not isinstance(body, dict):
         return ""
-    for key in ("message", "detail", "description"):
+    for key in ("message", "detail", "description", "faultstring"):
         if isinstance(body.get(key), str) and body[key]:
             return str(body[key])
     for value in body.values():
-        found = value if isinstance(value, str) and len(body) == 1 else _find(value)
+        if isinstance(value, str) and len(body) == 1:
+            return _find(_json(value)) or value
+        found = _find(value)
         if found:
             return found
     return ""

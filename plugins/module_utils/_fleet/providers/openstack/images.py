@@ -1,6 +1,6 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an image tells of itself: distribution, architecture, login user. Pure: Nova's, Glance's or Cinder's words in."""
+"""What an image tells of itself: distribution, architecture, login user. Pure: records of Nova, Glance or Cinder in."""
 from __future__ import annotations
 
 import dataclasses

@@ -112,8 +112,9 @@ class Lookups:
 
     def _read_image(self, image: str) -> None:
         """Ask for one image; deleted ones and those of others answer 404 or 403."""
+        path = f"/images/{quote(image, safe='')}"
         record = _unless_absent(
-            "image", lambda: self._region.get("image", f"/images/{quote(image, safe='')}", what=f"read image {image}"), self._note)
+            "image", lambda: self._region.get("image", path, what=f"read image {image}"), self._note)
         if record:
             self.images.add_images({image: record})
 
@@ -130,14 +131,20 @@ class Lookups:
 
     def _read_flavors(self) -> None:
         """Names by id, for a compute API that does not put them into the server; private ones need is_public=None."""
+        query = {"is_public": "None"}
         flavors = _unless_absent(
-            "compute", lambda: _all(self._region, "compute", "/flavors/detail", "flavors", {"is_public": "None"}), self._note)
-        self.flavors.update({str(flavor.get("id")): str(flavor["name"]) for flavor in flavors or () if flavor.get("name")})
+            "compute", lambda: _all(self._region, "compute", "/flavors/detail", "flavors", query), self._note)
+        for flavor in flavors or ():
+            if flavor.get("name"):
+                self.flavors[str(flavor.get("id"))] = str(flavor["name"])
 
     def _read_ports(self, servers: Sequence[str]) -> None:
         """Which network each address is on, for servers on networks that share a name or were renamed."""
         for start in range(0, len(servers), SERVERS_PER_REQUEST):
-            query = {"device_id": servers[start:start + SERVERS_PER_REQUEST], "fields": ["mac_address", "network_id", "fixed_ips"]}
+            query = {
+                "device_id": servers[start:start + SERVERS_PER_REQUEST],
+                "fields": ["mac_address", "network_id", "fixed_ips"],
+            }
             ports = _list_networks(self._region, "ports", query, self._note)
             try:
                 self._networks.learn_ports(ports or ())
@@ -162,6 +169,6 @@ def _unless_absent(service: str, call: Callable[[], T], note: Note) -> T | None:
             note(f"{failure.what}: {failure.why}; what depends on it stays unknown")
             return None
         if service != "compute" and failure.code != "auth":
-            flag = f"has_{service.replace('-', '_')}"
-            failure.fix = f"{failure.fix} If this cloud has no working {service} service, set {flag}: false for it in clouds.yaml."
+            flag = f"has_{service.replace('-', '_')}: false"
+            failure.fix += f" If this cloud has no working {service} service, set {flag} for it in clouds.yaml."
         raise

@@ -95,8 +95,10 @@ def _check_offered(region: Region) -> None:
     offered = region.access.regions()
     if region.name and offered and region.name not in offered:
         raise FleetError(
-            "find the region", why=f"the catalogue has no compute service in region '{region.name}', only in {', '.join(offered)}",
-            fix="Correct 'regions' in the fleet file, or region_name in clouds.yaml (letter case counts).", code="region")
+            "find the region",
+            why=f"the catalogue has no compute service in region '{region.name}', only in {', '.join(offered)}",
+            fix="Correct 'regions' in the fleet file, or region_name in clouds.yaml (letter case counts).",
+            code="region")
 
 
 def _first_page(pages: Iterator[list[dict[str, Any]]], all_projects: bool) -> list[dict[str, Any]]:
@@ -104,7 +106,7 @@ def _first_page(pages: Iterator[list[dict[str, Any]]], all_projects: bool) -> li
         return next(pages)
     except FleetError as failure:
         if all_projects and failure.code == "denied":
-            failure.fix = "all_projects needs an administrator's role: use such credentials, or set all_projects: false."
+            failure.fix = "all_projects needs an administrator's role: use one that has it, or set all_projects: false."
         raise
 
 

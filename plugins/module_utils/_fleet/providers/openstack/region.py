@@ -121,8 +121,9 @@ class Region:
         address = self._require("compute", "find the compute service").rstrip("/")
         versioned = _VERSIONED.fullmatch(address)
         root = versioned[1] if versioned else address
+        what = "ask the compute service for its version"
         try:
-            body = self.access.patience.run(lambda: self._once(root + "/", None, {}, "ask the compute service for its version"))
+            body = self.access.patience.run(lambda: self._once(root + "/", None, {}, what))
         except FleetError as failure:
             if failure.transient or failure.code in ("timeout", "auth"):
                 raise

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.address_class import PUBLIC, classify
 
 

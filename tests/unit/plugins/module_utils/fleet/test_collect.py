@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
-
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import collect as module
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Answer, Settings, collect, wanted
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
@@ -48,7 +47,7 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Answer]]:
         spec = ProviderSpec("metal", module.PROVIDERS["metal"].options, lambda options, environ: (), Scripted)
         monkeypatch.setitem(module.PROVIDERS, "metal", spec)
         source = {"provider": "metal", "sources": [{"kind": "file", "path": "x"}], **entry}
-        clouds: list[Cloud] = parse_clouds({name: source for name in behaviours}, "fleet.yml")
+        clouds: list[Cloud] = parse_clouds(dict.fromkeys(behaviours, source), "fleet.yml")
         return collect(clouds, Settings(timeout=timeout, retries=0, workers=workers, states=("running", "stopped")))
 
     return read

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Bastion, check_settings, parse_clouds
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_role import role_of
@@ -63,12 +62,13 @@ def test_a_disabled_cloud_is_not_read_but_is_checked() -> None:
         ({"a": None}, "f.yml: clouds.a: expected a mapping, found a NoneType"),
         ({"a": "aws"}, "f.yml: clouds.a: expected a mapping, found the string 'aws'"),
         ({"a": {}}, "f.yml: clouds.a.provider: is missing"),
-        ({"a": {"provider": "azure", "region": "x"}}, "f.yml: clouds.a.provider: 'azure' is not possible here. Choose of: openstack, aws, gce, metal"),
+        ({"a": {"provider": "azure", "region": "x"}},
+         "f.yml: clouds.a.provider: 'azure' is not possible here. Choose of: openstack, aws, gce, metal"),
         ({"a": {"provider": ["aws"]}}, "f.yml: clouds.a.provider: expected a string, found a list"),
         ({"a": {"provider": "aws", "region": ["x"]}}, "f.yml: clouds.a: unknown key 'region'. Did you mean 'regions'?"),
         ({"a": {"provider": "aws", "projects": ["x"]}}, "f.yml: clouds.a: unknown key 'projects'"),
-        ({"a": {"provider": "aws", "regions": "us-east-1"}}, "clouds.a.regions: expected a list of strings, found the string 'us-east-1'. "
-                                                            "Write regions: [us-east-1]."),
+        ({"a": {"provider": "aws", "regions": "us-east-1"}},
+         "clouds.a.regions: expected a list of strings, found the string 'us-east-1'. Write regions: [us-east-1]."),
         ({"a": {"provider": "aws", "regions": [1]}}, "clouds.a.regions: expected a list of strings"),
         ({"a": {"provider": "aws", "assume_role": {"external_id": "x"}}}, "clouds.a.assume_role.arn: is missing"),
         ({"a": {"provider": "gce", "credentials_file": True}}, "clouds.a.credentials_file: expected a string, found true"),

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_role import OperatorRoles, role_of
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import AddressEvidence, InterfaceEvidence
 
@@ -32,6 +31,7 @@ NAT = {"nat_of": "10.0.0.5", "nat_kind": "floating IP"}
         ("203.0.113.5", NAT, "floating"),
         ("10.8.0.5", NAT, "external"),
         ("100.64.0.9", NAT, "external"),
+        ("203.0.113.5", {"nat_kind": "floating IP"}, "floating"),
         # 3: the network
         ("198.51.100.5", EXTERNAL, "public"),
         ("10.8.0.5", EXTERNAL, "external"),
@@ -62,6 +62,7 @@ NAT = {"nat_of": "10.0.0.5", "nat_kind": "floating IP"}
         ("10.0.0.5", {"network": "net7", "nat_targets": frozenset({"10.0.0.5"})}, "private"),
         ("10.0.0.5", {"network": "publication"}, "unknown"),
         ("fe80::1", EXTERNAL, "private"),
+        ("2001:db8::5", {"routed_why": "subnet-1 has a route table that could not be read"}, "unknown"),
     ],
 )
 def test_rules(ip: str, seen: dict[str, Any], expected: str) -> None:

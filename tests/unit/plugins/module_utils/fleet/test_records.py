@@ -9,7 +9,13 @@ import json
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import assemble
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.records import as_dict, from_dict
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import (
-    AddressEvidence, Image, InterfaceEvidence, LoginEvidence, Node, NodeEvidence)
+    AddressEvidence,
+    Image,
+    InterfaceEvidence,
+    LoginEvidence,
+    Node,
+    NodeEvidence,
+)
 
 NODE = assemble.node(
     NodeEvidence(

@@ -7,7 +7,6 @@ import email.utils
 import time
 
 import pytest
-
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.retry import Patience, parse_retry_after
 

@@ -143,21 +143,28 @@ def snapshot(inventory: InventoryData) -> dict[str, Any]:
     """Hosts, variables, groups, their members and relatives, in order."""
     return {
         "hosts": {name: plain(host.vars) for name, host in inventory.hosts.items()},
-        "host groups": {name: [group.name for group in host.groups] for name, host in inventory.hosts.items()},
+        "host groups": {name: _names(host.groups) for name, host in inventory.hosts.items()},
         "groups": {
-            name: {
-                "hosts": [host.name for host in group.hosts], "children": [child.name for child in group.child_groups],
-                "parents": [parent.name for parent in group.parent_groups], "vars": plain(group.vars), "depth": group.depth,
+            plain(name): {
+                "hosts": _names(group.hosts),
+                "children": _names(group.child_groups),
+                "parents": _names(group.parent_groups),
+                "vars": plain(group.vars),
+                "depth": group.depth,
             }
             for name, group in inventory.groups.items()
         },
     }
 
 
+def _names(entities: list[Any]) -> list[str]:
+    return [plain(entity.name) for entity in entities]
+
+
 def plain(value: Any) -> Any:
     """A value without the marks of templating, types kept apart (1, True and "1" differ)."""
     if isinstance(value, str):
-        return re.sub(r" at 0x[0-9a-f]+>", ">", str.__str__(value))  # a method printed by ansible-core < 2.19
+        return re.sub(r"at([ _])0x[0-9a-f]+", r"at\1ADDRESS", str.__str__(value))  # methods print so before 2.19
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -180,6 +180,15 @@ def test_variables_of_an_earlier_source() -> None:
         earlier={"theirs": "{{ region }}", "fails": "{{ theirs }}", "merged": {"env": "{{ role }}", "old": 1}})
 
 
+def test_group_names_follow_the_groups_made() -> None:
+    """Conditions see the groups from before all of them; each keyed group sees those of the entries before it."""
+    assert_equal(Config(
+        groups={"first": "public == true", "second": "'first' in group_names", "third": "group_names == []"},
+        keyed_groups=[
+            {"key": "group_names", "prefix": "a"}, {"key": "region", "prefix": "r"}, {"key": "group_names", "prefix": "b"},
+            {"key": "group_names | join", "prefix": "c", "parent_group": "{{ group_names | first }}"}]))
+
+
 def test_host_named_as_a_group() -> None:
     """Ansible then sets the group's variable."""
     hosts = {"first": {"region": "twin"}, "twin": {"region": "x"}}

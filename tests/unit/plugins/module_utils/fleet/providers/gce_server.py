@@ -144,7 +144,7 @@ def serving(fake: FakeGce) -> Iterator[FakeGce]:
             if cut:
                 self.close_connection = True
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Nothing on stderr."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -176,6 +176,7 @@ def test_without_route_tables_an_ipv6_address_is_neither_called_routed_nor_unrou
     evidence = _evidence(_nic("subnet-pub", ipv6="2001:db8:1::5", association=ELASTIC), networks=untold)
     addresses = {address.ip: address for address in evidence.interfaces[0].addresses}
     assert addresses["2001:db8:1::5"].routed is None
+    assert addresses["2001:db8:1::5"].routed_why == "subnet front has a route table that could not be read"
     assert addresses["203.0.113.7"].nat_kind == "elastic IP"
 
 

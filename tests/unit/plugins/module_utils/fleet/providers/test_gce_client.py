@@ -3,7 +3,6 @@
 """The provider against a server that fails in all the ways servers fail: a retry or an error, never fewer nodes."""
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
@@ -12,98 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import DEFAULT_STATES, parse_clouds
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, Run, together
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.gce.spec import SPEC
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.retry import Patience
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import NodeEvidence
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import together
+from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.gce_opened import (
+    ALL,
+    LIST,
+    Opened,
+    machine,
+    small_fleet,
+    write_key,
+)
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.gce_server import (
     FakeGce,
     Fault,
     google_error,
-    serving,
 )
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-LIST = "/aggregated/instances"
 KIND = "compute#instanceAggregatedList"
-NETWORK = "https://x/compute/v1/projects/acme-prod/global/networks/default"
-
-
-@pytest.fixture(scope="session")
-def private_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 
 
 @pytest.fixture
 def gce(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGce]:
-    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
-    fake = FakeGce()
-    fake.instances["acme-prod"] = {
-        "europe-west1-b": [machine(1), machine(2), machine(3)],
-        "europe-west1-c": [machine(4)],
-        "europe-west1-d": [machine(5, status="TERMINATED")],
-    }
-    fake.networks["acme-prod"] = [{"selfLink": NETWORK, "mtu": 1500}]
-    fake.metadata["acme-prod"] = {"ssh-keys": "ops:ssh-ed25519 AAAA ops"}
-    with serving(fake):
+    with small_fleet(monkeypatch) as fake:
         yield fake
 
 
 @pytest.fixture
-def key_file(tmp_path: Path, private_key: str, gce: FakeGce) -> Path:
-    path = tmp_path / "key.json"
-    path.write_text(json.dumps({
-        "type": "service_account", "project_id": "acme-prod", "private_key_id": "k1", "private_key": private_key,
-        "client_email": "fleet@acme-prod.iam.gserviceaccount.com", "client_id": "1", "token_uri": f"{gce.url}/token"}))
-    return path
-
-
-def machine(number: int, **changes: Any) -> dict[str, Any]:
-    return {
-        "id": str(1000 + number), "name": f"m{number}", "status": "RUNNING", "zone": "https://x/zones/europe-west1-b",
-        "networkInterfaces": [{"network": NETWORK, "networkIP": f"10.0.0.{number}"}],
-        **changes,
-    }
-
-
-class Opened:
-    """A provider for the fake, with what it told the operator and the waits it asked for."""
-
-    def __init__(
-        self, gce: FakeGce, options: dict[str, Any], *, environ: dict[str, str] | None = None, retries: int = 2,
-        timeout: float = 20.0, states: tuple[str, ...] = DEFAULT_STATES, extra: tuple[str, ...] = (),
-        base_dir: str = ".",
-    ) -> None:
-        self.waits: list[float] = []
-        self.warnings: list[str] = []
-        self.notes: list[str] = []
-        endpoint = {} if "endpoint" in options else {"endpoint": gce.url}
-        self.cloud = parse_clouds({"google": {"provider": "gce", **endpoint, **options}}, "fleet.yml")[0]
-        patience = Patience(time.monotonic() + timeout, retries, timeout, sleep=self.waits.append)
-        self.run = Run(patience=patience, states=frozenset(states), extra=extra, base_dir=base_dir,
-                       environ={"CLOUDSDK_CONFIG": "/nonexistent", **(environ or {})},
-                       warn=self.warnings.append, note=self.notes.append)
-        self.provider: Provider = SPEC.open(self.cloud, self.run)
-
-    def nodes(self, scope: str = "acme-prod") -> list[NodeEvidence]:
-        return list(self.provider.evidence(scope))
-
-    def names(self, scope: str = "acme-prod") -> list[str | None]:
-        return sorted(node.name or "" for node in self.nodes(scope))
-
-    def failure(self, scope: str = "acme-prod") -> FleetError:
-        with pytest.raises(FleetError) as caught:
-            self.nodes(scope)
-        return caught.value
-
-
-ALL = ["m1", "m2", "m3", "m4", "m5"]
+def key_file(tmp_path: Path, gce: FakeGce) -> Path:
+    return write_key(tmp_path, gce)
 
 
 @pytest.fixture
@@ -360,129 +294,3 @@ def test_shared_vpc_takes_the_mtu_of_the_host_project(gce: FakeGce, opened: Open
     gce.networks["acme-net"] = [{"selfLink": shared, "mtu": 8896}]
     gce.instances["acme-prod"] = {"z-a": [machine(1, networkInterfaces=[{"network": shared, "networkIP": "10.0.0.1"}])]}
     assert opened.nodes()[0].interfaces[0].mtu == 8896
-
-
-# ------------------------------------------------------------------------------------------------------- tokens
-def test_an_expired_token_is_renewed_once(gce: FakeGce, opened: Opened) -> None:
-    opened.nodes()
-    gce.refused_tokens.add("token-1")
-    assert opened.names() == ALL
-    assert (gce.tokens, opened.waits) == (2, [])
-
-
-def test_a_token_refused_again_is_an_error(gce: FakeGce, opened: Opened) -> None:
-    gce.faults.append(Fault(LIST, 401, google_error(401, "Invalid Credentials", "authError")))
-    failure = opened.failure()
-    assert (failure.code, opened.waits) == ("auth", [])
-    assert "token-" not in str(failure)
-
-
-def test_a_key_that_was_revoked(gce: FakeGce, opened: Opened) -> None:
-    gce.faults.append(Fault("/token", 400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}))
-    failure = opened.failure()
-    assert (failure.code, failure.why) == ("auth", "invalid_grant: Invalid JWT Signature.")
-    assert "credentials_file" in failure.fix
-
-
-def test_impersonation_through_a_chain(gce: FakeGce, key_file: Path) -> None:
-    opened = Opened(gce, {"credentials_file": str(key_file), "impersonate_service_account": "hop@acme, reader@acme"},
-                    environ={"CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{gce.url}/"})
-    assert opened.names() == ALL
-    assert gce.count("/v1/projects/-/serviceAccounts/reader@acme:generateAccessToken") == 1
-    tokens = {headers["authorization"] for _method, path, _query, headers in gce.requests if path.endswith(LIST)}
-    assert tokens == {"Bearer impersonated-2"}
-
-
-def test_impersonation_not_allowed(gce: FakeGce, key_file: Path) -> None:
-    denied = google_error(403, "Permission 'getAccessToken' denied", "forbidden")
-    gce.faults.append(Fault(":generateAccessToken", 403, denied))
-    opened = Opened(gce, {"credentials_file": str(key_file), "impersonate_service_account": "reader@acme"},
-                    environ={"CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": gce.url})
-    failure = opened.failure()
-    assert (failure.code, failure.why) == ("auth", "Permission 'getAccessToken' denied")
-
-
-def test_federation_through_a_token_file(gce: FakeGce, tmp_path: Path) -> None:
-    (tmp_path / "oidc.txt").write_text("subject-token")
-    (tmp_path / "federation.json").write_text(json.dumps({
-        "type": "external_account",
-        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x",
-        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": f"{gce.url}/v1/token",
-        "credential_source": {"file": str(tmp_path / "oidc.txt")}}))
-    opened = Opened(gce, {"credentials_file": "federation.json", "projects": ["acme-prod"]}, base_dir=str(tmp_path))
-    assert opened.names() == ALL
-    assert gce.count("/v1/token") == 1
-
-
-def test_a_ready_made_token_of_the_environment(gce: FakeGce) -> None:
-    opened = Opened(gce, {}, environ={"CLOUDSDK_AUTH_ACCESS_TOKEN": "given\n", "GOOGLE_CLOUD_PROJECT": "acme-prod"})
-    assert opened.names() == ALL
-    assert gce.tokens == 0
-    gce.refused_tokens.add("given")
-    failure = opened.failure()
-    assert failure.code == "auth"
-    assert "CLOUDSDK_AUTH_ACCESS_TOKEN" in failure.fix
-    assert "given" not in str(failure)
-
-
-def test_netrc_does_not_replace_the_token(
-    gce: FakeGce, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "netrc").write_text("default login somebody password else\n")
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert opened.names() == ALL
-
-
-# ------------------------------------------------------------------------------------------ opening that fails
-@pytest.mark.parametrize(("content", "code", "words"), [
-    (None, "credential_missing", "no file"),
-    ("not json", "auth", "not JSON"),
-    ('{"type": "robot"}', "auth", "its type 'robot' is none of Google's"),
-    ('{"type": "service_account"}', "auth", "token_uri"),
-    ('{"type": "service_account", "client_email": "a@b", "token_uri": "x", "private_key": "s3cret"}', "auth", "key"),
-    ("[1]", "auth", "not of the form Google gives out"),
-])
-def test_unusable_credentials_file(gce: FakeGce, tmp_path: Path, content: str | None, code: str, words: str) -> None:
-    if content is not None:
-        (tmp_path / "key.json").write_text(content)
-    with pytest.raises(FleetError) as caught:
-        Opened(gce, {"credentials_file": "key.json", "projects": ["acme-prod"]}, base_dir=str(tmp_path))
-    assert caught.value.code == code
-    assert words in caught.value.why
-    assert str(tmp_path / "key.json") in caught.value.why
-    assert "s3cret" not in str(caught.value)
-
-
-def test_no_credentials_at_all(gce: FakeGce, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
-    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
-    with pytest.raises(FleetError) as caught:
-        Opened(gce, {"projects": ["acme-prod"]})
-    assert caught.value.code == "credential_missing"
-    assert "gcloud auth application-default login" in caught.value.fix
-
-
-def test_no_project_at_all(gce: FakeGce) -> None:
-    with pytest.raises(FleetError) as caught:
-        Opened(gce, {}, environ={"GOOGLE_OAUTH_ACCESS_TOKEN": "given"})
-    assert caught.value.code == "project_missing"
-    assert "projects: [my-project]" in caught.value.fix
-
-
-def test_bad_endpoint_in_the_environment(gce: FakeGce) -> None:
-    with pytest.raises(FleetError, match="CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"):
-        Opened(gce, {"endpoint": None}, environ={
-            "GOOGLE_OAUTH_ACCESS_TOKEN": "t", "GCP_PROJECT": "p", "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": "compute"})
-
-
-def test_missing_library_says_how_to_install_it(gce: FakeGce, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    for module in [name for name in sys.modules if name.endswith((".gce.provider", ".gce.client"))]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "google.auth", None)
-    with pytest.raises(FleetError) as caught:
-        Opened(gce, {"projects": ["acme-prod"]})
-    assert caught.value.code == "library_missing"
-    assert "pip install google-auth" in caught.value.fix

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import parse_clouds
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Run
@@ -134,5 +133,5 @@ def test_rack_files(read: Read, tmp_path: Path) -> None:
     with pytest.raises(FleetError, match=r"No such file or directory: .*none\.yml"):
         read(kind="file", path="none.yml")
     (tmp_path / "bad.yml").write_text("nodes: [", encoding="utf-8")
-    with pytest.raises(FleetError, match="bad.yml: is not YAML in line 1"):
+    with pytest.raises(FleetError, match=r"bad\.yml: is not YAML in line 1"):
         read(kind="file", path="bad.yml")

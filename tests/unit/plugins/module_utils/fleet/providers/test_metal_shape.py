@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import assemble
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.metal import ironic, rack_file, redfish
@@ -21,9 +20,11 @@ RACK: dict[str, Any] = {
     "site": "r42",
     "defaults": {"login_user": "root", "ssh_port": 2222, "region": "dc1", "zone": "r42", "arch": "x86_64"},
     "nodes": [
-        {"name": "r42-u01", "id": "SN-0001", "image": {"distro": "debian", "version": "12"}, "flavor": "16c-64g", "tags": {"rack": "r42", "slot": 1, "x": None},
+        {"name": "r42-u01", "id": "SN-0001", "image": {"distro": "debian", "version": "12"}, "flavor": "16c-64g",
+         "tags": {"rack": "r42", "slot": 1, "x": None},
          "interfaces": [
-             {"name": "eno1", "mac": "52:54:00:00:01:01", "mtu": 9000, "network": "dmz", "role": "public", "addresses": ["198.51.100.21", "2001:db8:42::21"]},
+             {"name": "eno1", "mac": "52:54:00:00:01:01", "mtu": 9000, "network": "dmz", "role": "public",
+              "addresses": ["198.51.100.21", "2001:db8:42::21"]},
              {"name": "eno2", "network": "rack", "role": "private", "addresses": ["10.42.0.21"]},
              {"name": "bmc", "role": "management", "addresses": ["10.99.0.21"]}]},
         {"name": "r42-u02", "login_user": "ops", "ssh_port": 22, "arch": "aarch64", "host_keys": ["ssh-ed25519 AAAA"],
@@ -62,7 +63,8 @@ def test_the_site_defaults_to_the_file() -> None:
         ({}, "r.yml: nodes: is missing"),
         ({"nodes": [{"id": "x"}]}, "r.yml: nodes[0].name: is missing"),
         ({"nodes": [{"name": "a", "ip": "10.0.0.1"}]}, "r.yml: nodes[0]: unknown key 'ip'"),
-        ({"nodes": [{"name": "a", "interfaces": [{"addresses": ["10.0.0.300"]}]}]}, "nodes[0].interfaces[0].addresses: '10.0.0.300' is not an IP address"),
+        ({"nodes": [{"name": "a", "interfaces": [{"addresses": ["10.0.0.300"]}]}]},
+         "nodes[0].interfaces[0].addresses: '10.0.0.300' is not an IP address"),
         ({"nodes": [{"name": "a", "interfaces": [{"role": "dmz"}]}]}, "nodes[0].interfaces[0].role: 'dmz' is not possible here"),
         ({"nodes": [{"name": "a", "state": "up"}]}, "nodes[0].state: 'up' is not possible here"),
         ({"nodes": [{"name": "a", "ssh_port": 99999}]}, "nodes[0].ssh_port: 99999 is not a TCP port"),
@@ -83,9 +85,10 @@ def machine(**values: Any) -> dict[str, Any]:
         "resource_class": "baremetal", "maintenance": False, "created_at": "2026-01-02T03:04:05+00:00", "owner": None, **values}
 
 
+UUID = "6d1f0cc4-1111-4222-8333-444455556666"
 PORTS = [
-    {"address": "52:54:00:00:02:01", "node_uuid": "6d1f0cc4-1111-4222-8333-444455556666", "physical_network": "lan", "extra": {"ips": ["10.1.0.5/24", "fd00::5"]}},
-    {"address": "52:54:00:00:02:02", "node_uuid": "6d1f0cc4-1111-4222-8333-444455556666", "physical_network": "storage", "extra": {"ip": "not yet"}},
+    {"address": "52:54:00:00:02:01", "node_uuid": UUID, "physical_network": "lan", "extra": {"ips": ["10.1.0.5/24", "fd00::5"]}},
+    {"address": "52:54:00:00:02:02", "node_uuid": UUID, "physical_network": "storage", "extra": {"ip": "not yet"}},
     {"address": "52:54:00:00:02:99", "node_uuid": "somebody-else", "physical_network": "lan", "extra": {}},
 ]
 
@@ -125,7 +128,8 @@ def test_states_of_ironic(provision: str | None, power: str | None, expected: st
 
 
 SYSTEM: dict[str, Any] = {
-    "@odata.id": "/redfish/v1/Systems/1", "UUID": "38947555-7742-3448-3784-823347823834", "Name": "Web Front End", "HostName": "web483", "PowerState": "On",
+    "@odata.id": "/redfish/v1/Systems/1", "UUID": "38947555-7742-3448-3784-823347823834", "Name": "Web Front End",
+    "HostName": "web483", "PowerState": "On",
     "SerialNumber": "437XR1138R2", "Manufacturer": "Contoso", "Model": "3500", "AssetTag": "", "ProcessorSummary": {"Count": 2, "Model": "x86-64"},
     "MemorySummary": {"TotalSystemMemoryGiB": 96},
 }
@@ -152,6 +156,8 @@ def test_a_redfish_system_that_tells_little() -> None:
     assert (node.id, node.name, node.state, node.flavor, node.public_ip) == ("/redfish/v1/Systems/x", None, "unknown", None, None)
 
 
-@pytest.mark.parametrize(("power", "state"), [("Off", "stopped"), ("PoweringOn", "pending"), ("PoweringOff", "stopping"), ("Paused", "paused"), ("Odd", "unknown")])
+@pytest.mark.parametrize(
+    ("power", "state"), [("Off", "stopped"), ("PoweringOn", "pending"), ("PoweringOff", "stopping"), ("Paused", "paused"), ("Odd", "unknown")]
+)
 def test_power_states_of_redfish(power: str, state: str) -> None:
     assert redfish.node({**SYSTEM, "PowerState": power}, [], "lab").state == state

@@ -3,107 +3,24 @@
 """The provider against an OpenStack that fails in all the ways clouds fail: a retry or an error, never fewer nodes."""
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import DEFAULT_STATES, parse_clouds
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Run, together
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.openstack.client import open_bare_metal
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.openstack.spec import SPEC
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.retry import Patience
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import NodeEvidence
-from openstack_server import FakeCloud, Fault, serving
+from openstack_reader import ALL, Opened, opening, server
+from openstack_server import Fault
 
 SERVERS = "/servers/detail"
-PASSWORD = "not-to-be-seen"  # what no message may contain
 HTML = b"<html><head><title>503</title></head><body><h1>Service Unavailable</h1>No server is available</body></html>"
 
 
-def server(number: int, **changes: Any) -> dict[str, Any]:
-    return {
-        "id": f"s{number}", "name": f"m{number}", "status": "ACTIVE", "tenant_id": "p1", "metadata": {"env": "prod"}, "tags": ["web"],
-        "created": "2026-05-07T12:34:56Z", "image": {"id": "i1", "properties": {"os_distro": "debian"}},
-        "flavor": {"original_name": "m1.small"}, "security_groups": [{"name": "default"}],
-        "addresses": {"inside": [
-            {"addr": f"10.0.0.{number}", "version": 4, "OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": f"fa:16:3e:00:00:{number:02x}"},
-        ]},
-        **changes,
-    }
-
-
 @pytest.fixture
-def fake() -> Iterator[FakeCloud]:
-    cloud = FakeCloud()
-    cloud.lists["servers"] = [server(number) for number in range(1, 6)]
-    cloud.lists["networks"] = [{"id": "n1", "name": "inside", "router:external": False, "mtu": 1442}]
-    cloud.lists["subnets"] = [{"id": "sub1", "network_id": "n1", "cidr": "10.0.0.0/24"}]
-    cloud.lists["images"] = [{"id": "i1", "name": "Debian 12", "os_distro": "debian"}]
-    cloud.lists["flavors"] = [{"id": "f-m1.small", "name": "m1.small"}]
-    with serving(cloud):
-        yield cloud
-
-
-class Opened:
-    """Reads the fake with a clouds.yaml of its own and remembers what the operator is told."""
-
-    def __init__(self, fake: FakeCloud, folder: Path) -> None:
-        self.fake = fake
-        self.folder = folder
-        self.notes: list[str] = []
-        self.waits: list[float] = []
-        self.timeout = 20.0
-        self.retries = 2
-        self.entry: dict[str, Any] = {
-            "auth": {"auth_url": f"{fake.url}/v3", "username": "ops", "password": PASSWORD, "project_name": "acme",
-                     "user_domain_id": "default", "project_domain_id": "default"},
-            "region_name": "RegionOne"}
-
-    def write(self, **clouds: Any) -> None:
-        (self.folder / "clouds.yaml").write_text(json.dumps({"clouds": clouds or {"dream": self.entry}}))
-
-    def run(self) -> Run:
-        patience = Patience(ends=time.monotonic() + self.timeout, retries=self.retries, timeout=self.timeout, sleep=self.waits.append)
-        return Run(patience, frozenset(self.states), extra=("hostId", "adminPass"), environ=os.environ, note=self.notes.append)
-
-    states: tuple[str, ...] = DEFAULT_STATES
-
-    def nodes(self, **options: Any) -> list[NodeEvidence]:
-        cloud = parse_clouds({"dream": {"provider": "openstack", **options}}, "fleet.yml")[0]
-        provider = SPEC.open(cloud, self.run())
-        return [node for part in together(*[lambda scope=scope: list(provider.evidence(scope)) for scope in provider.scopes()])
-                for node in part]
-
-    def names(self, **options: Any) -> list[str | None]:
-        return [node.name for node in self.nodes(**options)]
-
-    def failure(self, **options: Any) -> FleetError:
-        with pytest.raises(FleetError) as caught:
-            self.nodes(**options)
-        assert PASSWORD not in str(caught.value)
-        assert "token-" not in str(caught.value)
-        assert caught.value.fix
-        return caught.value
-
-
-@pytest.fixture
-def opened(fake: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
-    for variable in [name for name in os.environ if name.startswith("OS_") or name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(variable)
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
-    reader = Opened(fake, tmp_path)
-    reader.write()
-    return reader
-
-
-ALL = ["m1", "m2", "m3", "m4", "m5"]
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
+    with opening(tmp_path, monkeypatch) as reader:
+        yield reader
 
 
 class TestReading:
@@ -158,8 +75,9 @@ class TestReading:
         node = opened.nodes()[0]
         assert (node.image.id, node.image.name, node.image.distro) == ("i1", None, "debian")
 
-    def test_volume_tells_the_image_it_was_made_from(self, opened: Opened) -> None:
-        opened.fake.services["block-storage"] = "/cinder/v3/p1"
+    @pytest.mark.parametrize("name", ["block-storage", "volumev3"])
+    def test_volume_tells_the_image_it_was_made_from(self, opened: Opened, name: str) -> None:
+        opened.fake.services[name] = "/cinder/v3/p1"
         opened.fake.lists["servers"] = [server(1, image="")]
         opened.fake.lists["volumes"] = [
             {"id": "data", "bootable": "false", "attachments": [{"server_id": "s1", "device": "/dev/vdb"}]},
@@ -212,7 +130,7 @@ class TestFilters:
 class TestFaults:
     """Each fault once is survived with all nodes; for good it is an error with the cloud's words."""
 
-    CASES = {
+    CASES: ClassVar[dict[str, tuple[Fault, str, str]]] = {
         "503 with JSON": (Fault(SERVERS, status=503, body={"error": {"message": "cell is gone"}}), "http", "cell is gone"),
         "503 with HTML": (Fault(SERVERS, status=503, body=HTML, headers={"Content-Type": "text/html"}), "http", "Service Unavailable"),
         "500": (Fault(SERVERS, status=500, body={"computeFault": {"message": "boom", "code": 500}}), "http", "boom"),
@@ -355,187 +273,3 @@ class TestMissingServices:
     def test_no_compute_service(self, opened: Opened) -> None:
         del opened.fake.services["compute"]
         assert opened.failure().code == "no_service"
-
-
-class TestRegions:
-    def test_region_of_clouds_yaml_is_the_default(self, opened: Opened) -> None:
-        opened.fake.regions = ["RegionOne", "RegionTwo"]
-        assert {node.region for node in opened.nodes()} == {"RegionOne"}
-
-    def test_all_regions_of_clouds_yaml(self, opened: Opened) -> None:
-        opened.fake.regions = ["RegionOne", "RegionTwo", "RegionThree"]
-        del opened.entry["region_name"]
-        opened.entry["regions"] = ["RegionTwo", {"name": "RegionThree", "values": {}}]
-        opened.write()
-        assert {node.region for node in opened.nodes()} == {"RegionTwo", "RegionThree"}
-
-    def test_without_any_the_catalogue_tells(self, opened: Opened) -> None:
-        opened.fake.regions = ["RegionTwo", "RegionOne"]
-        del opened.entry["region_name"]
-        opened.write()
-        assert {node.region for node in opened.nodes()} == {"RegionOne", "RegionTwo"}
-
-    def test_region_that_clouds_yaml_does_not_list(self, opened: Opened) -> None:
-        opened.fake.regions = ["RegionOne", "RegionTwo"]
-        assert {node.region for node in opened.nodes(regions=["RegionTwo"])} == {"RegionTwo"}
-
-    def test_region_that_does_not_exist(self, opened: Opened) -> None:
-        failure = opened.failure(regions=["regionone"])
-        assert failure.code == "region"
-        assert "only in RegionOne" in failure.why
-
-
-class TestNetworksOfCloudsYaml:
-    """What the operator wrote of networks reaches the evidence, and only that."""
-
-    def addresses(self, opened: Opened, **entry: Any) -> tuple[str | None, str]:
-        opened.entry.update(entry)
-        opened.write()
-        address = opened.nodes()[0].interfaces[0].addresses[0]
-        return address.operator_role, address.operator_why
-
-    def test_routes_externally(self, opened: Opened) -> None:
-        role, why = self.addresses(opened, networks=[{"name": "inside", "routes_externally": True}])
-        assert role == "external"
-        assert why == "clouds.yaml says network 'inside' routes IPv4 externally"
-
-    def test_false_is_the_operators_word(self, opened: Opened) -> None:
-        assert self.addresses(opened, networks=[{"name": "n1", "routes_externally": False}])[0] == "private"
-
-    def test_silence_is_not(self, opened: Opened) -> None:
-        assert self.addresses(opened, networks=[{"name": "inside", "nat_destination": True}])[0] is None
-
-    def test_older_spelling(self, opened: Opened) -> None:
-        assert self.addresses(opened, external_network="inside")[0] == "external"
-
-    def test_limestone_profile_speaks_for_the_region_the_user_names(self, opened: Opened) -> None:
-        opened.fake.regions = ["us-slc"]
-        opened.fake.lists["servers"] = [server(1, addresses={"Public Internet": [{"addr": "198.51.100.9", "version": 4}]})]
-        role, why = self.addresses(opened, profile="limestonenetworks", region_name="us-slc")
-        assert role == "public"
-        assert "'Public Internet'" in why
-
-
-class TestCredentials:
-    def test_only_cloud_of_the_file_is_meant(self, opened: Opened) -> None:
-        assert opened.names() == ALL
-
-    def test_several_clouds_and_none_named(self, opened: Opened) -> None:
-        opened.write(dream=opened.entry, city=opened.entry)
-        failure = opened.failure()
-        assert failure.code == "credential_missing"
-        assert "dream, city" in failure.why
-
-    def test_os_cloud(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-        opened.write(dream=opened.entry, city={**opened.entry, "region_name": "Elsewhere"})
-        monkeypatch.setenv("OS_CLOUD", "dream")
-        assert opened.names() == ALL
-
-    def test_cloud_of_the_entry_beats_os_cloud(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-        opened.write(dream=opened.entry, city={**opened.entry, "region_name": "Elsewhere"})
-        monkeypatch.setenv("OS_CLOUD", "city")
-        assert opened.names(cloud="dream") == ALL
-
-    def test_unknown_cloud_names_those_there_are(self, opened: Opened) -> None:
-        failure = opened.failure(cloud="dreem")
-        assert "no cloud 'dreem'" in failure.why
-        assert "clouds.yaml has: dream" in failure.why
-
-    def test_variables_of_an_openrc(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-        opened.write(city={}, other={})
-        auth = opened.entry["auth"]
-        for name, value in {**auth, "region_name": "RegionOne"}.items():
-            monkeypatch.setenv(f"OS_{name.upper()}", value)
-        assert opened.names() == ALL
-
-    def test_variables_that_are_no_credentials(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("OS_IDENTITY_API_VERSION", "3")
-        monkeypatch.setenv("OS_INTERFACE", "public")
-        assert opened.names() == ALL
-
-    def test_file_named_but_not_there(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(opened.folder / "no.yaml"))
-        failure = opened.failure()
-        assert failure.code == "credential_missing"
-        assert "no.yaml, which does not exist" in failure.why
-
-    def test_no_file_at_all(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-        empty = opened.folder / "empty.yaml"
-        empty.write_text("clouds: {}\n")
-        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(empty))
-        assert "no OS_AUTH_URL" in opened.failure().why
-
-    def test_broken_yaml_is_named(self, opened: Opened) -> None:
-        (opened.folder / "clouds.yaml").write_text(f"clouds: {{dream: {{auth: {{password: {PASSWORD}\n")
-        failure = opened.failure(cloud="dream")
-        assert failure.code == "credential_missing"
-        assert f"not valid YAML: {opened.folder}/clouds.yaml" in failure.why
-
-    def test_entry_without_auth_url(self, opened: Opened) -> None:
-        del opened.entry["auth"]["auth_url"]
-        opened.write()
-        failure = opened.failure()
-        assert failure.code == "credential_missing"
-        assert "auth_url" in failure.why
-
-    @pytest.mark.parametrize("auth", ["text", ["list"]])
-    def test_misshapen_entry(self, opened: Opened, auth: Any) -> None:
-        opened.entry["auth"] = auth
-        opened.write()
-        assert opened.failure().code == "credential_missing"
-
-    def test_unknown_way_of_authentication(self, opened: Opened) -> None:
-        opened.entry["auth_type"] = "v9magic"
-        opened.write()
-        failure = opened.failure()
-        assert failure.code == "credential_missing"
-        assert "v9magic" in failure.why
-
-    def test_certificate_that_is_not_trusted_is_no_transient_failure(self, opened: Opened) -> None:
-        opened.entry["auth"]["auth_url"] = opened.fake.url.replace("http://", "https://") + "/v3"
-        opened.write()
-        failure = opened.failure()
-        assert (failure.code, failure.transient) == ("tls", False)
-
-    def test_no_authentication_with_fixed_addresses(self, opened: Opened) -> None:
-        opened.write(dream={"auth_type": "none", "compute_endpoint_override": f"{opened.fake.url}/nova/v2.1"})
-        assert opened.names() == ALL
-
-
-class TestIdentity:
-    OPTIONS = {"cloud": None, "regions": [], "all_projects": False}
-
-    def environ(self, folder: Path, **more: str) -> dict[str, str]:
-        return {"HOME": str(folder), "XDG_CONFIG_DIRS": str(folder), **more}
-
-    def test_content_of_the_file_counts_not_its_path(self, tmp_path: Path) -> None:
-        found = set()
-        for name in ("a.yaml", "b.yaml"):
-            (tmp_path / name).write_text("clouds: {x: {}}")
-            found.add(tuple(SPEC.identity(self.OPTIONS, self.environ(tmp_path, OS_CLIENT_CONFIG_FILE=str(tmp_path / name)))))
-        assert found == {(f"clouds sha256:{hashlib.sha256(b'clouds: {x: {}}').hexdigest()}",)}
-
-    @pytest.mark.parametrize("place", [".config/openstack/clouds.yaml", ".config/openstack/secure.yaml", "openstack/clouds-public.yml"])
-    def test_files_where_openstacksdk_looks(self, tmp_path: Path, place: str) -> None:
-        before = SPEC.identity(self.OPTIONS, self.environ(tmp_path))
-        (tmp_path / place).parent.mkdir(parents=True)
-        (tmp_path / place).write_text("clouds: {}")
-        assert SPEC.identity(self.OPTIONS, self.environ(tmp_path)) != before
-
-    def test_variables_count_without_showing(self, tmp_path: Path) -> None:
-        one = SPEC.identity(self.OPTIONS, self.environ(tmp_path, OS_CLOUD="a", OS_PASSWORD=PASSWORD))
-        two = SPEC.identity(self.OPTIONS, self.environ(tmp_path, OS_CLOUD="b", OS_PASSWORD=PASSWORD))
-        assert one != two
-        assert PASSWORD not in "".join(one)
-
-    def test_variables_do_not_count_for_a_named_cloud(self, tmp_path: Path) -> None:
-        options = {**self.OPTIONS, "cloud": "dream"}
-        assert SPEC.identity(options, self.environ(tmp_path, OS_CLOUD="a")) == SPEC.identity(options, self.environ(tmp_path))
-
-
-def test_bare_metal_without_keystone(opened: Opened) -> None:
-    """Standalone Ironic, as provider metal uses it."""
-    opened.write(bifrost={"auth_type": "none", "baremetal_endpoint_override": f"{opened.fake.url}/ironic"})
-    first = {"nodes": [{"uuid": "a"}], "next": "http://inside.invalid/v1/nodes?limit=1&marker=a"}
-    opened.fake.faults = [Fault("/ironic/v1/nodes", marker="a", body={"nodes": [{"uuid": "b"}]}), Fault("/ironic/v1/nodes", body=first)]
-    assert [node["uuid"] for node in open_bare_metal("bifrost", opened.run()).pages("/nodes", "nodes", {"limit": 1})] == ["a", "b"]
