@@ -23,7 +23,7 @@ options:
   width:
     description:
       - Columns a line may take. Where there is no room for a column of reasons they stand under each node.
-      - V(0) means the width of the terminal, or 150 when the output goes elsewhere.
+      - V(0) means the width of the terminal, or 160 when the output goes elsewhere.
     type: int
     default: 0
 """
@@ -51,7 +51,7 @@ from ansible_collections.hybridops.fleet.plugins.plugin_utils._show.table import
 
 NO_TERMINAL = 79
 """What Ansible reports without a terminal. It does so for narrow ones too, but logs and AWX are the common case."""
-ELSEWHERE = 150
+ELSEWHERE = 160
 AROUND = 14
 """Columns of a line that the default callback spends on indentation, quotes and comma."""
 

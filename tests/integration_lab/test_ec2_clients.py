@@ -250,7 +250,7 @@ def test_client_token_makes_a_launch_idempotent(ec2: Any) -> None:
 
 def test_stop_and_start_keep_an_elastic_address_and_change_another(ec2: Any) -> None:
     subnet = make_subnet(ec2, public=True)
-    plain, fixed = (launch(ec2, SubnetId=subnet)["Instances"][0]["InstanceId"] for _ in range(2))
+    plain, fixed = (launch(ec2, SubnetId=subnet)["Instances"][0]["InstanceId"] for _number in range(2))
     address = ec2.allocate_address(Domain="vpc")
     ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=fixed)
 
@@ -272,7 +272,7 @@ def test_stop_and_start_keep_an_elastic_address_and_change_another(ec2: Any) -> 
 
 def test_an_elastic_address_that_moves_leaves_its_old_instance(ec2: Any) -> None:
     subnet = make_subnet(ec2)
-    old, new = (launch(ec2, SubnetId=subnet)["Instances"][0]["InstanceId"] for _ in range(2))
+    old, new = (launch(ec2, SubnetId=subnet)["Instances"][0]["InstanceId"] for _number in range(2))
     address = ec2.allocate_address(Domain="vpc")
     for instance_id in (old, new):
         ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=instance_id, AllowReassociation=True)

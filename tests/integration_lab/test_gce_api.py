@@ -123,7 +123,7 @@ def test_wrong_instances_are_refused_and_leave_nothing(gce_project: Project, cha
 
 def test_the_same_request_id_is_the_same_operation(gce_project: Project) -> None:
     identity = "5f6a1d0e-6f0b-4f7e-8f14-0a4c4d4e5f60"
-    names = {gce_project.send("POST", VMS, instance("vm"), requestId=identity).body["name"] for _ in range(3)}
+    names = {gce_project.send("POST", VMS, instance("vm"), requestId=identity).body["name"] for _number in range(3)}
     assert len(names) == 1
     assert gce_project.send("POST", VMS, instance("other"), requestId="no-uuid").status == 400
 

@@ -202,7 +202,7 @@ def test_faults_hit_what_they_name(gce: Gce, gce_project: Project) -> None:
             "headers": {"Retry-After": "1"},
         },
     )
-    answers = [gce_project.send("GET", VMS) for _ in range(3)]
+    answers = [gce_project.send("GET", VMS) for _number in range(3)]
     assert [answer.status for answer in answers] == [429, 429, 200]
     assert (answers[0].reason, answers[0].headers["retry-after"]) == ("rateLimitExceeded", "1")
     gce.control("fault", {"match": "instances.list", "raw": '{"kind": "compute#instanceList"}', "code": 503})

@@ -105,5 +105,3 @@ def _tagged_port(evidence: NodeEvidence) -> int | None:
         if value.isdecimal() and 0 < int(value) < 65536:
             return int(value)
     return None
-
-

@@ -87,10 +87,10 @@ class _Collector:
     def run(self, clouds: Sequence[Cloud]) -> list[Answer]:
         for number, cloud in enumerate(clouds):
             self._add((number, -1), cloud, None, lambda number=number, cloud=cloud: self._open(number, cloud))  # type: ignore[misc]
-        for _ in range(self.settings.workers):
+        for _number in range(self.settings.workers):
             self._start_worker()
         self._wait()
-        for _ in range(self.settings.workers):
+        for _number in range(self.settings.workers):
             self.jobs.put(None)
         return [self.answers[place] for place in sorted(self.answers)]
 

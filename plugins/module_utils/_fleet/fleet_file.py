@@ -75,6 +75,7 @@ COMMON_OPTIONS = (
 )
 """Keys that every cloud takes, whatever its provider."""
 
+
 def _at_least(least: int) -> Callable[[Any], str | None]:
     return lambda value: None if value >= least else f"must be at least {least}"
 
@@ -162,16 +163,16 @@ def require_clouds(data: Any, source: str) -> None:
 
 def _cloud(name: str, entry: Any, source: str) -> Cloud | None:
     place = f"clouds.{name}"
-    provider = entry.get("provider") if isinstance(entry, Mapping) else None
-    spec = PROVIDERS.get(provider) if isinstance(provider, str) else None
-    if spec is None and isinstance(entry, Mapping):
-        check_all(COMMON_OPTIONS[:1], {"provider": provider}, source, place)  # says what is wrong with it
-    values = check_all(COMMON_OPTIONS + (spec.options if spec else ()), entry, source, place)
+    if not isinstance(entry, Mapping):
+        entry = check_all((), entry, source, place)  # says what is wrong with it
+    # the provider first: it decides which other keys there are
+    provider = check_all(COMMON_OPTIONS[:1], {"provider": entry.get("provider")}, source, place)["provider"]
+    spec = PROVIDERS[provider]
+    values = check_all(COMMON_OPTIONS + spec.options, entry, source, place)
     if not values["enabled"]:
         return None
     filters = values["filters"] or NO_FILTERS
     bastion = values["bastion"]
-    assert spec is not None  # check_all accepts only known providers
     return Cloud(
         name=name,
         provider=spec.name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any, NamedTuple
 
 ROLES = ("public", "floating", "external", "private", "management", "unknown")
@@ -82,8 +83,8 @@ class LoginEvidence:
     """
 
     image_owner: str | None = None
-    image_properties: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    image_properties: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     key_users: tuple[str, ...] = ()
     key_source: str = ""
     os_login: str = ""
@@ -104,14 +105,14 @@ class NodeEvidence:
     flavor: str | None = None
     arch: str | None = None
     image: Image = Image()
-    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
     interfaces: tuple[InterfaceEvidence, ...] = ()
     security_groups: tuple[str, ...] = ()
     login: LoginEvidence = LoginEvidence()
     access_ips: tuple[str, ...] = ()
     host_keys: tuple[str, ...] | None = None
     ssh_port: int | None = None
-    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 # -------------------------------------------------------------------------------------------- conclusions
@@ -147,46 +148,47 @@ class Why:
     network_role: str
 
 
-def _fact(doc: str, kind: str) -> Any:
-    return dataclasses.field(metadata={"doc": doc, "type": kind})
+def _doc(doc: str, kind: str) -> dict[str, str]:
+    """What the generated table says of a field: its meaning, and its type as a host variable."""
+    return {"doc": doc, "type": kind}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """One machine of the fleet. Field ``x`` becomes host variable ``fleet_x``; None means the cloud does not tell."""
 
-    id: str = _fact("Identifier of the node in its cloud.", "str")
-    name: str | None = _fact("Name the cloud shows, unchanged; the inventory name may differ.", "str")
-    cloud: str = _fact("Name of the cloud in the fleet file.", "str")
-    provider: str = _fact("Kind of infrastructure: openstack, aws, gce or metal.", "str")
-    account: str | None = _fact("AWS account, GCE project, OpenStack project, owner on metal.", "str")
-    region: str | None = _fact("Region.", "str")
-    zone: str | None = _fact("Availability zone.", "str")
-    state: str = _fact(f"Life-cycle state, one of {', '.join(STATES)}.", "str")
-    created: str | None = _fact("Time of creation, ISO 8601, UTC.", "str")
-    flavor: str | None = _fact("Flavor, instance type or machine type.", "str")
-    arch: str | None = _fact("Processor architecture as uname says it (x86_64, aarch64).", "str")
-    image: Image = _fact("Image the node was made from: id, name, distro, version.", "dict")
-    tags: Mapping[str, str] = _fact("Tags, labels or metadata; a tag without a value holds an empty string.", "dict")
-    public_ip: str | None = _fact("Address by which the node is reached from outside: IPv4 if it has one, else IPv6.", "str")
-    public_ipv4: str | None = _fact("IPv4 address by which the node is reached from outside.", "str")
-    public_ipv6: str | None = _fact("IPv6 address by which the node is reached from outside.", "str")
-    public_ip_on_interface: bool | None = _fact(
-        "Whether public_ip is configured on the node itself; false for floating, elastic and NAT addresses.", "bool")
-    private_ip: str | None = _fact("Address inside the cloud: IPv4 if it has one, else IPv6.", "str")
-    private_ipv4: str | None = _fact("IPv4 address inside the cloud.", "str")
-    private_ipv6: str | None = _fact("IPv6 address inside the cloud.", "str")
-    interfaces: tuple[Interface, ...] = _fact(
-        "Network interfaces: network, network_id, role, mac, mtu and addresses (ip, family, role, nat_of, why).", "list")
-    network_role: str = _fact(
-        "Role of the address by which the node is best reached: public, floating, external, private, unknown.", "str")
-    network_domain: str | None = _fact(
-        "Opaque id of the layer-3 domain; nodes with equal ids reach each other by their private addresses.", "str")
-    mtu: int | None = _fact("MTU of the network that carries the node's main address, in bytes.", "int")
-    login_user: str | None = _fact("Account to log in with.", "str")
-    ssh_port: int = _fact("TCP port of the SSH server.", "int")
-    security_groups: tuple[str, ...] = _fact("Names of security groups or firewall tags.", "list")
-    host_keys: tuple[str, ...] | None = _fact("SSH host keys ('type base64'), when the cloud tells them.", "list")
-    why: Why = _fact("Reasons of the decisions: public_ip, login_user, network_role.", "dict")
-    stale: bool = _fact("True when the cloud did not answer and this is its last good answer.", "bool")
-    extra: Mapping[str, Any] = _fact("Fields of the cloud's own record asked for with hostvars_extra.", "dict")
+    id: str = field(metadata=_doc("Identifier of the node in its cloud.", "str"))
+    name: str | None = field(metadata=_doc("Name the cloud shows, unchanged; the inventory name may differ.", "str"))
+    cloud: str = field(metadata=_doc("Name of the cloud in the fleet file.", "str"))
+    provider: str = field(metadata=_doc("Kind of infrastructure: openstack, aws, gce or metal.", "str"))
+    account: str | None = field(metadata=_doc("AWS account, GCE project, OpenStack project, owner on metal.", "str"))
+    region: str | None = field(metadata=_doc("Region.", "str"))
+    zone: str | None = field(metadata=_doc("Availability zone.", "str"))
+    state: str = field(metadata=_doc(f"Life-cycle state, one of {', '.join(STATES)}.", "str"))
+    created: str | None = field(metadata=_doc("Time of creation, ISO 8601, UTC.", "str"))
+    flavor: str | None = field(metadata=_doc("Flavor, instance type or machine type.", "str"))
+    arch: str | None = field(metadata=_doc("Processor architecture as uname says it (x86_64, aarch64).", "str"))
+    image: Image = field(metadata=_doc("Image the node was made from: id, name, distro, version.", "dict"))
+    tags: Mapping[str, str] = field(metadata=_doc("Tags, labels or metadata; a tag without a value holds an empty string.", "dict"))
+    public_ip: str | None = field(metadata=_doc("Address by which the node is reached from outside: IPv4 if it has one, else IPv6.", "str"))
+    public_ipv4: str | None = field(metadata=_doc("IPv4 address by which the node is reached from outside.", "str"))
+    public_ipv6: str | None = field(metadata=_doc("IPv6 address by which the node is reached from outside.", "str"))
+    public_ip_on_interface: bool | None = field(metadata=_doc(
+        "Whether public_ip is configured on the node itself; false for floating, elastic and NAT addresses.", "bool"))
+    private_ip: str | None = field(metadata=_doc("Address inside the cloud: IPv4 if it has one, else IPv6.", "str"))
+    private_ipv4: str | None = field(metadata=_doc("IPv4 address inside the cloud.", "str"))
+    private_ipv6: str | None = field(metadata=_doc("IPv6 address inside the cloud.", "str"))
+    interfaces: tuple[Interface, ...] = field(metadata=_doc(
+        "Network interfaces: network, network_id, role, mac, mtu and addresses (ip, family, role, nat_of, why).", "list"))
+    network_role: str = field(metadata=_doc(
+        "Role of the address by which the node is best reached: public, floating, external, private, unknown.", "str"))
+    network_domain: str | None = field(metadata=_doc(
+        "Opaque id of the layer-3 domain; nodes with equal ids reach each other by their private addresses.", "str"))
+    mtu: int | None = field(metadata=_doc("MTU of the network that carries the node's main address, in bytes.", "int"))
+    login_user: str | None = field(metadata=_doc("Account to log in with.", "str"))
+    ssh_port: int = field(metadata=_doc("TCP port of the SSH server.", "int"))
+    security_groups: tuple[str, ...] = field(metadata=_doc("Names of security groups or firewall tags.", "list"))
+    host_keys: tuple[str, ...] | None = field(metadata=_doc("SSH host keys ('type base64'), when the cloud tells them.", "list"))
+    why: Why = field(metadata=_doc("Reasons of the decisions: public_ip, login_user, network_role.", "dict"))
+    stale: bool = field(metadata=_doc("True when the cloud did not answer and this is its last good answer.", "bool"))
+    extra: Mapping[str, Any] = field(metadata=_doc("Fields of the cloud's own record asked for with hostvars_extra.", "dict"))

@@ -15,7 +15,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, str):
-        return value if type(value) is str else "".join(("", value))
+        return value if value.__class__ is str else "".join(("", value))
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):

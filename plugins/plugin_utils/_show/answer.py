@@ -85,7 +85,7 @@ def summary(answers: Sequence[Mapping[str, Any]]) -> list[str]:
     if not answers:
         return ["No node was asked."]
     ordered = sorted(answers, key=lambda row: (_trouble(row), str(row["cloud"]), str(row["node"])))
-    rows = [tuple(cut(visible(row[key]), 40) for key in ("node", "cloud", "address")) + (str(row["text"]),) for row in ordered]
+    rows = [(*(cut(visible(row[key]), 40) for key in ("node", "cloud", "address")), str(row["text"])) for row in ordered]
     counted = Counter(str(row["answer"]) for row in answers)
     numbers = ", ".join(f"{counted[word]} {word}" for word in ORDER if counted[word])
     return [line.rstrip() for line in aligned([("NAME", "CLOUD", "ADDRESS", "ANSWER"), *rows])] + ["", numbers]

@@ -68,8 +68,17 @@ def _counted(values: Iterable[str], order: Sequence[str]) -> str:
 
 
 def reason(record: Record) -> str:
-    """Why this address and this user, in one line: the reason of the address in use, else that of the node's role."""
+    """Why this address and this user, in one line.
+
+    The reason of the address in use, with its role where that is not the node's; without one, the reason of the role.
+    """
     why = record["why"] or {}
-    address = next((row["why"] for interface in record["interfaces"] or () for row in interface["addresses"]
-                    if row["ip"] == record["ansible_host"]), why.get("network_role"))
+    used = next((row for interface in record["interfaces"] or () for row in interface["addresses"]
+                 if row["ip"] == record["ansible_host"]), None)
+    if used is None:
+        address = why.get("network_role")
+    elif used["role"] == record["network_role"]:
+        address = used["why"]
+    else:
+        address = f"{used['role']} address, {used['why']}"
     return "; ".join(part for part in (address, f"user: {why['login_user']}" if why.get("login_user") else "") if part)

@@ -98,7 +98,7 @@ def _row(node: Record) -> str:
         f"<td>{_role(str(node['network_role']))}</td>",
         f'<td class="mono">{_addresses(node)}</td>',
         f'<td class="mono">{escape(_user(node))}</td>',
-        f"<td>{escape(node['zone'] or node['region'])}</td>",
+        f'<td class="where">{escape(node["zone"] or node["region"])}</td>',
         f"<td>{escape(system)}</td>",
         f'<td class="why">{_why(node)}</td>',
     )

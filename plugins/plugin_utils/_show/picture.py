@@ -96,8 +96,10 @@ def _domain(domain: Domain) -> Drawing:
     if nodes:
         text = f"+ {number_of(nodes)}, {networks} more networks"
         drawings.append(Drawing(len(text) * CHAR, LINE * 2, _text(0, LINE, text, "more")))
-    title = f"domain {cut(visible(domain.name), 34)}" if domain.name else "no layer-3 domain told"
-    return _framed(pack(drawings, WIDEST - 64, 30), title, "domain", domain.name or "")
+    names = ", ".join(domain.names)
+    word = "domain" if len(domain.names) == 1 else f"{len(domain.names)} domains:"
+    title = f"{word} {shorten(visible(names), 40)}" if names else "no layer-3 domain told"
+    return _framed(pack(drawings, WIDEST - 64, 30), title, "domain", names)
 
 
 def _cluster(cluster: Cluster) -> Drawing:

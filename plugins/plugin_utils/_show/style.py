@@ -35,10 +35,12 @@ tbody th { font-weight: 600; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td ul { margin: 0; padding: 0; list-style: none; }
 .mono { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 13px; overflow-wrap: anywhere; }
+.where { white-space: nowrap; }
 .why { color: var(--soft); font-size: 13px; min-width: 22em; }
 .role { display: inline-block; border: 1px solid var(--c); color: var(--c); border-radius: 99px; padding: 0 9px; font-size: 12.5px;
   white-space: nowrap; }
 .floating-role { border-style: dashed; }
+.state-word { white-space: nowrap; }
 .state-word::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 6px;
   background: var(--idle); }
 .state-word.is-running::before { background: var(--good); }

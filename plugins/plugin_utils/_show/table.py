@@ -15,19 +15,43 @@ EMPTY = "The fleet is empty: no cloud has a node, no node is of the hosts asked 
 _NODE_COLUMNS = ("NAME", "CLOUD", "STATE", "ROLE", "ADDRESS", "USER")
 _CLOUD_COLUMNS = ("CLOUD", "PROVIDER", "NODES", "STATES", "ROLES")
 _GAP = "  "
+_INDENT = "    "
 _LONGEST_CELL = 40
 """Cells of the longest cell that is not cut, which an IPv6 address in full still fits."""
-_LEAST_WHY = 30
-"""Cells below which a column of reasons is worth less than a line of its own under each node."""
+_LEAST_WHY = 44
+"""Cells below which a column of reasons is worth less than lines of their own under each node."""
+_WHY_LINES = 2
+"""Lines a reason may take: a table is for finding a node, its reasons stand whole elsewhere."""
+CUT_SHORT = "Reasons in full: fleet_why in 'ansible-inventory --host NAME', or the page (show_html)."
 
 
 def table(records: Sequence[Record], columns: int) -> list[str]:
-    """Lines that show the nodes and, below, a summary of each cloud. columns: cells a line may take."""
+    """Lines that show the nodes and, below, a summary of each cloud.
+
+    columns: cells a line may take; names and addresses are not cut for less than they need.
+    """
+    columns = max(columns, _LEAST_WHY)
     if not records:
         return [EMPTY]
     nodes = [record for rows in by_cloud(records).values() for record in rows]
-    rows = [(_cells(record), visible(reason(record))) for record in nodes]
-    return [*_with_reasons(rows, columns), "", *_summary(records, columns)]
+    heads, *lines = aligned([_NODE_COLUMNS, *map(_cells, nodes)])
+    room = columns - width(heads) - len(_GAP)
+    beside = room >= _LEAST_WHY
+    shown = [heads + _GAP + "WHY" if beside else heads.rstrip()]
+    cells = room if beside else columns - len(_INDENT)
+    cut_short = False
+    for line, record in zip(lines, nodes, strict=True):
+        why = wrap(visible(reason(record)), cells)
+        if len(why) > _WHY_LINES:
+            cut_short = True
+            why[_WHY_LINES - 1:] = [cut(" ".join(why[_WHY_LINES - 1:]), cells)]
+        shown += _beside(line, why) if beside else [line.rstrip(), *(_INDENT + part for part in why if part)]
+    return [*shown, "", *_summary(records, columns), *(["", *wrap(CUT_SHORT, columns)] if cut_short else [])]
+
+
+def _beside(line: str, parts: Sequence[str]) -> list[str]:
+    margin = " " * width(line)
+    return [f"{margin if number else line}{_GAP}{part}".rstrip() for number, part in enumerate(parts)]
 
 
 def _cells(record: Record) -> tuple[str, ...]:
@@ -35,27 +59,6 @@ def _cells(record: Record) -> tuple[str, ...]:
     return tuple(cut(visible(value), _LONGEST_CELL) for value in (
         record["inventory_hostname"], record["cloud"], state, record["network_role"],
         record["ansible_host"] or NO_ADDRESS, record["ansible_user"] or record["login_user"] or NO_USER))
-
-
-def _with_reasons(rows: Sequence[tuple[tuple[str, ...], str]], columns: int) -> list[str]:
-    """The nodes' cells in columns; the reasons at the right where there is room, else under each node."""
-    heads, *lines = aligned([_NODE_COLUMNS, *(cells for cells, _why in rows)])
-    room = columns - width(heads) - len(_GAP)
-    if room >= _LEAST_WHY:
-        shown = [heads + _GAP + "WHY"]
-        margin = " " * width(heads)
-        for line, (_values, why) in zip(lines, rows, strict=True):
-            shown += [f"{start}{_GAP}{part}".rstrip() for start, part in _beside(line, margin, wrap(why, room))]
-        return shown
-    shown = [heads.rstrip()]
-    for line, (_values, why) in zip(lines, rows, strict=True):
-        shown.append(line.rstrip())
-        shown += [f"    {part}" for part in wrap(why, max(columns - 4, _LEAST_WHY)) if part]
-    return shown
-
-
-def _beside(line: str, margin: str, parts: Sequence[str]) -> list[tuple[str, str]]:
-    return [(margin if number else line, part) for number, part in enumerate(parts)]
 
 
 def _summary(records: Sequence[Record], columns: int) -> list[str]:
@@ -72,8 +75,8 @@ def _summary(records: Sequence[Record], columns: int) -> list[str]:
 
 
 def _hanging(text: str, columns: int) -> list[str]:
-    first, *others = wrap(text, columns - 4)
-    return [first, *(f"    {part}" for part in others)]
+    first, *others = wrap(text, columns - len(_INDENT))
+    return [first, *(_INDENT + part for part in others)]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

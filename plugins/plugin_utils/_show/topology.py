@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import ROLES
 
@@ -64,9 +64,12 @@ class Cluster:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Domain:
-    """A layer-3 domain (None when the cloud tells none). left_out: networks and nodes that are not drawn."""
+    """What one or more layer-3 domains hold: several where a node or a network joins them, none where the cloud tells none.
 
-    name: str | None
+    left_out: numbers of networks and nodes that are not drawn.
+    """
+
+    names: tuple[str, ...]
     clusters: tuple[Cluster, ...]
     left_out: tuple[int, int]
 
@@ -84,31 +87,18 @@ class DrawnCloud:
 def clouds(records: Iterable[Record]) -> list[DrawnCloud]:
     """The fleet as it is drawn."""
     return [
-        DrawnCloud(name, str(nodes[0]["provider"]), len(nodes),
-                   tuple(_domain(key, members) for key, members in _by_domain(nodes).items()))
+        DrawnCloud(name, str(nodes[0]["provider"]), len(nodes), tuple(_domain(group) for group in _joined(nodes, _keys_and_domain)))
         for name, nodes in by_cloud(records).items()
     ]
 
 
-def _by_domain(records: Iterable[Record]) -> dict[str | None, list[Record]]:
-    domains: dict[str | None, list[Record]] = {}
-    for record in sorted(records, key=lambda record: (record["network_domain"] is None, str(record["network_domain"]))):
-        domains.setdefault(record["network_domain"], []).append(record)
-    return domains
-
-
-def _domain(name: str | None, records: Sequence[Record]) -> Domain:
+def _domain(records: Sequence[Record]) -> Domain:
+    names = sorted({str(record["network_domain"]) for record in records if record["network_domain"]})
     networks = _networks(records)
-    members: dict[int, list[Record]] = {}
-    roots = _joined(records)
-    for record in records:
-        keys = _keys(record)
-        members.setdefault(roots[keys[0]] if keys else -1, []).append(record)
-    # the largest first; ties in a fixed order, so that a second run draws the same picture
-    ordered = sorted(members.values(), key=lambda group: (-len(group), str(group[0]["inventory_hostname"])))
-    drawn, rest = ordered[:SHOWN_CLUSTERS], ordered[SHOWN_CLUSTERS:]
+    groups = _joined(records, _keys)
+    rest = groups[SHOWN_CLUSTERS:]
     left_out = {key for group in rest for record in group for key in _keys(record)}
-    return Domain(name, tuple(_cluster(group, networks) for group in drawn), (len(left_out), sum(map(len, rest))))
+    return Domain(tuple(names), tuple(_cluster(group, networks) for group in groups[:SHOWN_CLUSTERS]), (len(left_out), sum(map(len, rest))))
 
 
 def _keys(record: Record) -> list[str]:
@@ -117,23 +107,41 @@ def _keys(record: Record) -> list[str]:
 
 
 def _key(interface: Record) -> str:
-    return str(interface["network_id"] or interface["network"] or "")
+    return str(interface["network_id"] or interface["network"] or "not told")
 
 
-def _joined(records: Iterable[Record]) -> dict[str, int]:
-    """Key of network -> number of the group of networks that nodes on several of them join."""
-    group_of: dict[str, int] = {}
-    members: dict[int, list[str]] = {}
-    for record in records:
-        keys = _keys(record)
-        if not keys:
-            continue
-        known = {group_of[key] for key in keys if key in group_of}
-        target = min(known, default=len(group_of))
-        merged = {*keys, *(key for number in known for key in members[number])}
-        members[target] = sorted(merged)
-        group_of.update(dict.fromkeys(merged, target))
-    return group_of
+def _keys_and_domain(record: Record) -> list[str]:
+    domain = record["network_domain"]
+    return [*_keys(record), *([f"domain {domain}"] if domain else [])]
+
+
+def _joined(records: Iterable[Record], keys_of: Callable[[Record], list[str]]) -> list[list[Record]]:
+    """Groups of nodes that share a key, directly or through others; those without any key are the last group.
+
+    Groups are ordered by size and then by name, so that a second run draws the same picture.
+    """
+    leader: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while leader.setdefault(key, key) != key:
+            leader[key] = leader[leader[key]]
+            key = leader[key]
+        return key
+
+    keyed = [(keys_of(record), record) for record in records]
+    for keys, _record in keyed:
+        for key in keys[1:]:
+            leader[find(key)] = find(keys[0])
+    groups: dict[str, list[Record]] = {}
+    for keys, record in keyed:
+        groups.setdefault(find(keys[0]) if keys else "", []).append(record)
+    apart = [members for keys, members in groups.items() if not keys]
+    named = [_by_name(members) for keys, members in groups.items() if keys]
+    return [*sorted(named, key=lambda group: (-len(group), str(group[0]["inventory_hostname"]))), *map(_by_name, apart)]
+
+
+def _by_name(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: str(record["inventory_hostname"]))
 
 
 def _networks(records: Iterable[Record]) -> dict[str, Network]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from bb_wire import Reply, Request, World
 
@@ -106,5 +107,6 @@ class OpenStack(World):
         page = rows[start:start + self.page]
         links = {}
         if start + self.page < len(rows):
-            links = {"servers_links": [{"rel": "next", "href": f"http://nova.internal:8774/v2.1/servers/detail?limit={self.page}&marker={page[-1]['id']}"}]}
+            links = {"servers_links": [{"rel": "next", "href": "http://nova.internal:8774/v2.1/servers/detail?" + urlencode(
+                {**request.query, "limit": [self.page], "marker": [page[-1]["id"]]}, doseq=True)}]}
         return Reply(200, {"servers": page, **links})

@@ -39,7 +39,7 @@ def test_every_region_has_documentation_addresses_and_no_two_parts_overlap() -> 
 
 def test_ipv6_blocks_are_distinct_documentation_ranges() -> None:
     blocks = addresses.Ipv6Blocks()
-    given = [ipaddress.IPv6Network(blocks.take()) for _ in range(300)]
+    given = [ipaddress.IPv6Network(blocks.take()) for _number in range(300)]
     assert len(set(given)) == 300
     assert all(block.prefixlen == 56 and block.subnet_of(ipaddress.IPv6Network("2001:db8::/32")) for block in given)
 

@@ -48,13 +48,13 @@ def front() -> Front:
 def test_fault_hits_as_often_as_told_after_those_it_lets_pass() -> None:
     desk = Desk()
     desk.add(Fault(code="RequestLimitExceeded", times=2, skip=1))
-    assert [desk.take(call()) is not None for _ in range(5)] == [False, True, True, False, False]
+    assert [desk.take(call()) is not None for _number in range(5)] == [False, True, True, False, False]
 
 
 def test_fault_without_end_lasts_until_cleared() -> None:
     desk = Desk()
     desk.add(Fault(code="InternalError", times=0))
-    assert all(desk.take(call()) for _ in range(10))
+    assert all(desk.take(call()) for _number in range(10))
     desk.clear()
     assert desk.take(call()) is None
 

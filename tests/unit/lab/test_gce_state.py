@@ -19,7 +19,7 @@ VM = "projects/p/zones/z-a/instances/vm"
 
 def test_addresses_are_handed_out_in_turn_until_none_is_left() -> None:
     pool = Pool(("192.0.2.0/29",), 32)  # .2 to .5: Google keeps two at each end
-    taken = [pool.take() for _ in range(4)]
+    taken = [pool.take() for _number in range(4)]
     assert taken == ["192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"]
     with pytest.raises(ApiError) as full:
         pool.take()
@@ -46,13 +46,13 @@ def test_a_chosen_address_is_taken_once_and_only_in_range() -> None:
 
 def test_ipv6_prefixes_and_blocks_are_documentation_and_private_ranges() -> None:
     plan = AddressPlan()
-    prefixes = [ipaddress.IPv6Network(plan.external_prefix()) for _ in range(3)]
+    prefixes = [ipaddress.IPv6Network(plan.external_prefix()) for _number in range(3)]
     assert len(set(prefixes)) == 3
     assert all(
         prefix.prefixlen == 64 and prefix.subnet_of(ipaddress.IPv6Network("2001:db8::/32")) for prefix in prefixes
     )
     blocks = plan.ipv6(str(prefixes[0]), "subnet")
-    first, second = (ipaddress.IPv6Network(f"{blocks.take()}/96") for _ in range(2))
+    first, second = (ipaddress.IPv6Network(f"{blocks.take()}/96") for _number in range(2))
     assert not first.overlaps(second)
     assert first.subnet_of(prefixes[0])
     private = ipaddress.IPv6Network(plan.ula_range())
@@ -203,7 +203,7 @@ def test_faults_count_skip_and_match() -> None:
 def test_a_fault_without_limit_lasts_until_cleared() -> None:
     faults = Faults()
     faults.add({"match": "token", "code": 500, "times": 0})
-    assert all(faults.take("token", {}) for _ in range(5))
+    assert all(faults.take("token", {}) for _number in range(5))
     faults.clear()
     assert faults.take("token", {}) is None
 

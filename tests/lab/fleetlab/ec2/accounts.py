@@ -30,7 +30,7 @@ def make_keys() -> Keys:
     """A fresh key pair for each user: {user: {"id": ..., "secret": ...}}."""
     letters = string.ascii_uppercase + "234567"
     return {
-        user: {"id": "AKIA" + "".join(secrets.choice(letters) for _ in range(16)), "secret": secrets.token_urlsafe(30)}
+        user: {"id": "AKIA" + "".join(secrets.choice(letters) for _number in range(16)), "secret": secrets.token_urlsafe(30)}
         for user in USERS
     }
 

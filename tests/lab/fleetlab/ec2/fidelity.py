@@ -127,7 +127,7 @@ def read_token(action: str, token: str | None) -> int:
     if token is None:
         return 0
     try:
-        made_for, _, start = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
+        made_for, _rest, start = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
         if made_for == action:
             return int(start)
     except (binascii.Error, UnicodeError, ValueError):

@@ -125,7 +125,7 @@ def create_network_interface(original: Any, backend: Any, subnet: Any, *args: An
     if not (given or count) and subnet.assign_ipv6_address_on_creation and not subnet.ipv6_native:
         count = 1
     eni = original(backend, subnet, *args, **kwargs)
-    eni.ipv6_addresses += [free_ipv6(subnet) for _ in range(count - len(given))]
+    eni.ipv6_addresses += [free_ipv6(subnet) for _number in range(count - len(given))]
     return eni
 
 
@@ -141,7 +141,7 @@ def prep_nics(original: Any, instance: Any, nic_spec: list[dict[str, Any]], *arg
         nic.delete_on_termination = spec.get("DeleteOnTermination", True)
         asked = [item["Ipv6Address"] for item in spec.get("Ipv6Addresses", [])]
         if asked or spec.get("Ipv6AddressCount"):
-            nic.ipv6_addresses = asked or [free_ipv6(nic.subnet) for _ in range(int(spec["Ipv6AddressCount"]))]
+            nic.ipv6_addresses = asked or [free_ipv6(nic.subnet) for _number in range(int(spec["Ipv6AddressCount"]))]
         if nic.subnet.ipv6_native:  # no IPv4 at all; moto shows the IPv6 address as the private IPv4 one
             nic.ipv6_addresses = nic.ipv6_addresses or [free_ipv6(nic.subnet)]
             nic.private_ip_address, nic.private_ip_addresses = None, []

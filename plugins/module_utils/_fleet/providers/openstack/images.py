@@ -17,6 +17,7 @@ LOGIN_PROPERTIES = (
 """Properties that bear on the login user. Only these are kept: others may hold addresses with credentials in them."""
 
 _ARCH_PROPERTIES = ("hw_architecture", "architecture")
+_KEPT = ("name", *LOGIN_PROPERTIES, *_ARCH_PROPERTIES)
 _ARCH_ALIASES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}  # to what uname says
 
 
@@ -29,6 +30,7 @@ class ImageFacts:
     arch: str | None
 
 
+NOTHING: Mapping[str, Any] = {}
 NO_IMAGE = ImageFacts(Image(), {}, None)
 
 
@@ -40,9 +42,10 @@ class ImageBook:
         self._volumes: dict[str, Mapping[str, Any]] = {}
         self._known: dict[tuple[Any, ...], ImageFacts] = {}
 
-    def add_images(self, records: Mapping[str, Mapping[str, Any]]) -> None:
-        """Image records of Glance, by id."""
-        self._records.update(records)
+    def add_images(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Image records of Glance; of each only what evidence needs is kept, because a list may hold thousands."""
+        for record in records:
+            self._records[record["id"]] = {key: record[key] for key in _KEPT if record.get(key)}
 
     def has(self, image_id: str) -> bool:
         """Whether the record of this image was added."""
@@ -60,24 +63,34 @@ class ImageBook:
                     self._volumes[server] = metadata
 
     def of(self, server: Mapping[str, Any]) -> ImageFacts:
-        """What is known of a server's image. Nova leaves it empty when the server boots from a volume."""
+        """What is known of a server's image. Nova leaves it empty when the server boots from a volume.
+
+        What compute API 2.98 embeds is what the server was built with, but only properties that Nova itself knows
+        (os_distro, not image_original_user); the others come from Glance, as they are now.
+        """
         seen = server.get("image")
         if seen:
-            record = self._records.get(seen["id"], {})
-            embedded = seen.get("properties")  # compute API 2.98
-            return self._facts(seen["id"], record.get("name"), record if embedded is None else embedded)
+            record = self._records.get(seen["id"], NOTHING)
+            return self._facts(seen["id"], record.get("name"), seen.get("properties") or NOTHING, record)
         metadata = self._volumes.get(server["id"])
         if metadata:
-            return self._facts(metadata.get("image_id"), metadata.get("image_name"), metadata)
+            return self._facts(metadata.get("image_id"), metadata.get("image_name"), metadata, NOTHING)
         return NO_IMAGE
 
-    def _facts(self, image_id: str | None, name: str | None, told: Mapping[str, Any]) -> ImageFacts:
-        properties = {key: str(told[key]) for key in LOGIN_PROPERTIES if told.get(key)}
-        arch = next((str(told[key]).lower() for key in _ARCH_PROPERTIES if told.get(key)), None)
-        key = (image_id, name, arch, *properties.items())
-        facts = self._known.get(key)
+    def _facts(
+        self, image_id: str | None, name: str | None, told: Mapping[str, Any], otherwise: Mapping[str, Any]
+    ) -> ImageFacts:
+        properties = {}
+        for key in LOGIN_PROPERTIES:
+            value = told.get(key) or otherwise.get(key)
+            if value:
+                properties[key] = str(value)
+        archs = (told.get(key) or otherwise.get(key) for key in _ARCH_PROPERTIES)
+        arch = next((str(value).lower() for value in archs if value), None)
+        memo = (image_id, name, arch, *properties.items())
+        facts = self._known.get(memo)
         if facts is None:
-            facts = self._known[key] = ImageFacts(
+            facts = self._known[memo] = ImageFacts(
                 Image(image_id, name, *_distribution(name, properties)), properties,
                 _ARCH_ALIASES.get(arch, arch) if arch else None)
         return facts

@@ -101,7 +101,7 @@ class Lookups:
             self._images_listed = True
             listed = _unless_absent(
                 "image", lambda: _all(region, "image", "/images", "images", {"limit": PAGE}), self._note)
-            self.images.add_images({record["id"]: record for record in listed or () if record.get("id") in ids})
+            self._add_images(listed or ())  # all of them: later pages of servers may need others
         missing = sorted(image for image in ids if not self.images.has(image))
         asked = missing[:max(0, MISSING - self._images_asked)]
         self._images_asked += len(asked)
@@ -116,7 +116,13 @@ class Lookups:
         record = _unless_absent(
             "image", lambda: self._region.get("image", path, what=f"read image {image}"), self._note)
         if record:
-            self.images.add_images({image: record})
+            self._add_images([record])
+
+    def _add_images(self, records: Sequence[Record]) -> None:
+        try:
+            self.images.add_images(records)
+        except (AttributeError, KeyError, TypeError) as cause:
+            raise bad_answer("list images", f"an entry is malformed ({type(cause).__name__}: {cause})") from cause
 
     def _read_volumes(self) -> None:
         """Servers that boot from a volume have no image; Cinder remembers the one the volume was made from."""
@@ -127,7 +133,10 @@ class Lookups:
         query = {"limit": PAGE, **({"all_tenants": 1} if self._all_projects else {})}
         volumes = _unless_absent(
             "block-storage", lambda: _all(region, "block-storage", "/volumes/detail", "volumes", query), self._note)
-        self.images.add_volumes(volumes or ())
+        try:
+            self.images.add_volumes(volumes or ())
+        except (AttributeError, KeyError, TypeError) as cause:
+            raise bad_answer("list volumes", f"an entry is malformed ({type(cause).__name__}: {cause})") from cause
 
     def _read_flavors(self) -> None:
         """Names by id, for a compute API that does not put them into the server; private ones need is_public=None."""

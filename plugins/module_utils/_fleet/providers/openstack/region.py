@@ -18,7 +18,7 @@ Params = Mapping[str, Any]
 Check = Callable[[Sequence[Mapping[str, Any]]], FleetError | None]
 
 BEST_MICROVERSION = 98
-"""Of the compute API: 2.98 embeds image properties in servers. What comes later may change what we read."""
+"""Of the compute API: 2.98 embeds the image properties a server was built with. Later ones may change what we read."""
 
 _VERSION_PATHS = {"network": "/v2.0", "image": "/v2", "baremetal": "/v1"}
 _VERSIONED = re.compile(r"(.*/v\d+(?:\.\d+)?)(?:/.*)?")

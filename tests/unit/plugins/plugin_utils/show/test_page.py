@@ -111,6 +111,16 @@ def test_networks_that_a_later_node_joins_become_one_group() -> None:
     assert [sorted(network.label for network in cluster.networks) for cluster in drawn] == [["x", "z"], ["y"]]
 
 
+def test_domains_that_a_network_joins_are_drawn_together() -> None:
+    vps = [host("vps-1", domain="network:ext", interfaces=[interface("Ext-Net", ("198.51.100.11", "public"))]),
+           host("vps-2", domain="network:vrack",
+                interfaces=[interface("Ext-Net", ("198.51.100.12", "public")), interface("vrack", ("10.0.0.2", "private"))]),
+           host("far-1", domain="vpc-9", interfaces=[interface("sub", ("10.9.0.2", "private"))])]
+    drawn = clouds(fleet_records(vps))[0].domains
+    assert [domain.names for domain in drawn] == [("network:ext", "network:vrack"), ("vpc-9",)]
+    assert "2 domains: network:ext, network:vrack" in picture(fleet_records(vps))
+
+
 def test_equal_names_of_networks_in_two_clouds_are_two_networks() -> None:
     drawn = clouds(fleet_records([host("a", "one", interfaces=[interface("net", ("10.0.0.1", "private"))]),
                                   host("b", "two", interfaces=[interface("net", ("10.0.0.1", "private"))])]))

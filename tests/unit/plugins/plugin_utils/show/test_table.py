@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._show.nodes import fleet_records
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._show.table import EMPTY, table
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._show.table import CUT_SHORT, EMPTY, table
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._show.text import cut, shorten, visible, width, wrap
 from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.show.fleets import HOSTILE, host, interface, many
 
@@ -55,6 +55,17 @@ def test_reasons_stand_under_the_nodes_where_there_is_no_room_beside_them() -> N
     assert after == "    203.0.113.9 is floating; user: image property os_admin_user"
 
 
+@pytest.mark.parametrize("columns", [66, 120, 150])
+def test_a_long_reason_takes_two_lines_and_the_table_says_where_the_rest_is(columns: int) -> None:
+    wordy = host("web-1", interfaces=[interface("n", ("192.0.2.9", "public"))], why={"login_user": "word " * 90, "network_role": "", "public_ip": ""})
+    lines = table(fleet_records([wordy]), columns)
+    assert sum("word" in line for line in lines) == 2
+    assert sum(line.endswith("…") for line in lines) == 1
+    assert " ".join(lines[lines.index("", lines.index("") + 1) + 1:]) == CUT_SHORT
+    assert max(map(width, lines)) <= columns
+    assert CUT_SHORT not in table(fleet_records(FLEET), 200)
+
+
 def test_an_empty_fleet_says_so() -> None:
     assert table([], 100) == [EMPTY]
 
@@ -71,7 +82,7 @@ def test_the_operator_s_own_settings_are_shown_not_the_inventory_s() -> None:
     record = fleet_records([{**FLEET[0], "ansible_user": "ops", "ansible_host": "10.0.0.5"}])[0]
     line = table([record], 140)[1]
     assert "ops" in line
-    assert "10.0.0.5 is private" in line
+    assert "private address, 10.0.0.5 is private" in line  # the node's role is that of its best address
 
 
 def test_text_of_a_cloud_cannot_steer_the_terminal() -> None:

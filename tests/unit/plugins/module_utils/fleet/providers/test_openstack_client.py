@@ -64,11 +64,18 @@ class TestReading:
         assert (node.image.name, node.interfaces[0].mtu) == ("Debian 12", 1442)
 
     def test_many_images_are_listed_not_asked_for_one_by_one(self, opened: Opened) -> None:
-        opened.fake.page_size = 100
+        opened.fake.page_size = 20
         opened.fake.lists["images"] = [{"id": f"i{number}", "name": f"image {number}"} for number in range(30)]
         opened.fake.lists["servers"] = [server(number, image={"id": f"i{number}"}) for number in range(30)]
         assert [node.image.name for node in opened.nodes()] == [f"image {number}" for number in range(30)]
-        assert [path for path in opened.fake.paths() if "/images" in path] == ["/glance/v2/images"]
+        assert [path for path in opened.fake.paths() if "/images" in path] == ["/glance/v2/images"] * 2
+
+    def test_images_that_the_list_lacks_are_asked_for_but_not_without_end(self, opened: Opened) -> None:
+        opened.fake.page_size = 100
+        opened.fake.lists["servers"] = [server(number, image={"id": f"gone{number}"}) for number in range(30)]
+        assert len(opened.nodes()) == 30
+        assert len([path for path in opened.fake.paths() if "/images/gone" in path]) == 20
+        assert "10 images are neither listed nor few" in "".join(opened.notes)
 
     def test_deleted_image_is_no_error(self, opened: Opened) -> None:
         opened.fake.lists["images"] = []

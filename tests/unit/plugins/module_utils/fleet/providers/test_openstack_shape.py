@@ -76,7 +76,7 @@ class Cloud:
                  else networks.build(self.networks, self.subnets, self.router_ports, declared))
         known.learn_ports(self.ports)
         book = images.ImageBook()
-        book.add_images(self.images)
+        book.add_images({"id": each, **record} for each, record in self.images.items())
         return shape.evidence(record, shape.Knowledge(
             "RegionOne", ("6f70656e737461636b20342065766572", "acme"), known, book, {"42": "m1.large"}, extra))
 
@@ -385,6 +385,8 @@ class TestImages:
 
     @pytest.mark.parametrize(("record", "embedded", "user", "distro"), [
         ({"name": "Ubuntu 24.04"}, {"os_distro": "ubuntu", "image_original_user": "ops"}, "ops", ("ubuntu", "24.04")),
+        ({"name": "Ubuntu 24.04", "image_original_user": "ops"}, {"os_distro": "ubuntu"}, "ops", ("ubuntu", "24.04")),
+        ({"name": "x", "os_distro": "fedora"}, {"os_distro": "debian"}, "debian", ("debian", None)),
         ({"name": "x", "image_original_user": "none"}, None, None, (None, None)),
         ({"name": "AlmaLinux 9", "os_distro": "centos"}, None, "almalinux", ("almalinux", "9")),
         ({"name": "Flatcar 4152.2.3", "os_distro": "fedora"}, None, "core", ("flatcar", "4152.2.3")),
