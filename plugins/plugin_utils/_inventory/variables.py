@@ -3,6 +3,7 @@
 """A node's record -> host variables and groups. Pure."""
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ def host_variables(
 
     A connection variable that nothing is known for is left out, so that the operator's own settings hold.
     """
-    variables = {f"fleet_{name}": value for name, value in record.items()}
+    variables = {_variable(name): value for name, value in record.items()}
     address = address_for(record, connect_to, ip_family)
     if address:
         variables["ansible_host"] = address
@@ -31,6 +32,12 @@ def host_variables(
     if bastion and address and address != bastion.host:
         variables["ansible_ssh_common_args"] = "-o " + shlex.quote(f"ProxyJump={_jump(bastion)}")
     return variables
+
+
+@functools.cache
+def _variable(name: str) -> str:
+    """Name of the host variable of a record's field: one string for all hosts, as thousands of equal ones take room."""
+    return f"fleet_{name}"
 
 
 def address_for(record: Record, connect_to: Sequence[str], ip_family: str = "any") -> str | None:
@@ -63,21 +70,20 @@ def _jump(bastion: Bastion) -> str:
 
 def group_names(record: Record, tag_groups: Sequence[str] = ()) -> list[str]:
     """Names of the groups a node belongs to without any template. tag_groups: tags to group by, ``*`` for all."""
-    named = (
-        ("provider", record["provider"]),
-        ("cloud", record["cloud"]),
-        ("region", record["region"]),
-        ("zone", record["zone"]),
-        ("state", record["state"]),
-        ("network_role", record["network_role"]),
-        ("distro", record["image"]["distro"]),
-        ("arch", record["arch"]),
-    )
-    names = ["fleet"] + [safe_group(f"{kind}_{value}") for kind, value in named if value]
+    names = list(_groups_of_facts(
+        record["provider"], record["cloud"], record["region"], record["zone"], record["state"], record["network_role"],
+        record["image"]["distro"], record["arch"]))
     for tag, value in record["tags"].items() if tag_groups else ():
         if tag in tag_groups or "*" in tag_groups:
             names.append(safe_group(f"tag_{tag}_{value}" if value else f"tag_{tag}"))
     return names
+
+
+# A fleet has few combinations of these, each with many nodes.
+@functools.lru_cache(maxsize=4096)
+def _groups_of_facts(*values: str | None) -> tuple[str, ...]:
+    kinds = ("provider", "cloud", "region", "zone", "state", "network_role", "distro", "arch")
+    return ("fleet", *(safe_group(f"{kind}_{value}") for kind, value in zip(kinds, values, strict=True) if value))
 
 
 def safe_group(name: str) -> str:

@@ -128,7 +128,8 @@ def _user(node: Record) -> str:
 
 
 def _why(node: Record) -> str:
+    """Reasons in full. Where there is a public address, the reason of the role only repeats that of the address."""
     why = node["why"] or {}
-    items = (f"<li>{word}: {escape(why[key])}</li>" for key, word in (
-        ("network_role", "role"), ("public_ip", "public address"), ("login_user", "user")) if why.get(key))
+    address = ("public address", why.get("public_ip")) if node["public_ip"] else ("role", why.get("network_role"))
+    items = (f"<li>{word}: {escape(text)}</li>" for word, text in (address, ("user", why.get("login_user"))) if text)
     return f"<ul>{''.join(items)}</ul>"

@@ -31,10 +31,10 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; vertical-align: top; padding: 7px 12px; border-bottom: 1px solid var(--edge); }
 thead th { background: var(--sunk); font-weight: 600; white-space: nowrap; }
 tbody tr:last-child > * { border-bottom: 0; }
-tbody th { font-weight: 600; }
+tbody th { font-weight: 600; min-width: 9em; overflow-wrap: anywhere; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td ul { margin: 0; padding: 0; list-style: none; }
-.mono { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 13px; overflow-wrap: anywhere; }
+.mono { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 13px; white-space: nowrap; }
 .where { white-space: nowrap; }
 .why { color: var(--soft); font-size: 13px; min-width: 22em; }
 .role { display: inline-block; border: 1px solid var(--c); color: var(--c); border-radius: 99px; padding: 0 9px; font-size: 12.5px;

@@ -68,7 +68,7 @@ class Metal(Provider):
         from ..openstack.client import open_bare_metal
 
         api = open_bare_metal(cloud_name, self.run)
-        records = api.pages("/nodes", "nodes", {"fields": ",".join(ironic.NODE_FIELDS)})
+        records = api.pages("/nodes/detail", "nodes", {})
         ports = api.pages("/ports", "ports", {"fields": ",".join(ironic.PORT_FIELDS)})
         return ironic.nodes(records, ports, self.cloud.name, self.run.extra)
 

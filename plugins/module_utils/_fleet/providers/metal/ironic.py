@@ -14,9 +14,11 @@ from typing import Any
 from ... import distro
 from ...shape import AddressEvidence, Image, InterfaceEvidence, LoginEvidence, NodeEvidence
 
-NODE_FIELDS = (
-    "uuid", "name", "provision_state", "power_state", "instance_info", "properties", "extra", "resource_class",
-    "maintenance", "created_at", "owner")
+KEEPABLE = frozenset({
+    "provision_state", "power_state", "properties", "resource_class", "maintenance", "maintenance_reason", "owner",
+    "lessee", "description", "traits", "conductor_group", "driver"})
+"""Fields of a node that hostvars_extra may ask for: driver_info and instance_info hold credentials."""
+
 PORT_FIELDS = ("address", "node_uuid", "physical_network", "extra")
 
 _PROVISION = {
@@ -61,7 +63,7 @@ def _node(record: Mapping[str, Any], ports: list[Mapping[str, Any]], domain: str
         tags=tags,
         interfaces=tuple(_interfaces(ports, own, domain)),
         login=LoginEvidence(metadata=tags),
-        extra={key: record[key] for key in extra if key in record and key in NODE_FIELDS},
+        extra={key: record[key] for key in extra if key in record and key in KEEPABLE},
     )
 
 

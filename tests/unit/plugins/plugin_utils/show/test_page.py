@@ -84,6 +84,13 @@ def test_the_page_tells_of_each_node_its_address_user_and_reasons() -> None:
         assert told in text
 
 
+def test_the_reason_of_a_public_address_stands_for_that_of_the_role() -> None:
+    assert "role: told of 203.0.113.9" in _page(FLOATING)
+    text = _page({**FLOATING, "fleet_public_ip": "203.0.113.9"})
+    assert "public address: 203.0.113.9: told" in text
+    assert "told of 203.0.113.9" not in text
+
+
 def test_a_floating_address_is_drawn_outside_on_a_dashed_line() -> None:
     drawn = picture(fleet_records([FLOATING]))
     assert 'class="nat"' in drawn
