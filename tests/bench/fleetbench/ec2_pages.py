@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from .machines import ZONES, Machine, machines
+from .machines import FIRST, ZONES, Machine, machines
 
 REGION = "us-east-1"
 ACCOUNT = "111122223333"
@@ -27,7 +27,7 @@ class Ec2Pages:
     """What EC2 answers, ready to send; one region, one account."""
 
     def __init__(self, count: int) -> None:
-        instances = [_instance(machine) for machine in machines(count)]
+        instances = [_instance(machine) for machine in machines(count, FIRST["aws"])]
         pages = ["".join(page) for page in _batched(instances, PAGE)] or [""]
         names = [f"page-{number}" for number in range(len(pages))]
         following = dict(pairwise(names))

@@ -9,7 +9,7 @@ from typing import Any
 
 from fleetlab.gce import fields
 
-from .machines import ZONES, Machine, machines
+from .machines import FIRST, ZONES, Machine, machines
 
 PAGE = 500
 PROJECT = "bench-project"
@@ -27,7 +27,7 @@ class GcePages:
     """What the API answers, whole and as the ``fields`` masks asked for so far leave it."""
 
     def __init__(self, count: int) -> None:
-        instances = [_instance(machine) for machine in machines(count)]
+        instances = [_instance(machine) for machine in machines(count, FIRST["gce"])]
         self._bodies: dict[tuple[str, str, str], bytes] = {}
         for start in range(0, max(count, 1), PAGE):
             page = _aggregated(instances[start:start + PAGE])

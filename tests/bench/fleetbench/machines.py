@@ -27,12 +27,16 @@ class Machine(NamedTuple):
     mac: str
 
 
-def machines(count: int) -> Iterator[Machine]:
-    """That many machines, the same ones every time.
+FIRST = {"aws": 0, "openstack": 30_000, "gce": 60_000}
+"""Number of the first machine of each cloud: no name and no inside address is in two clouds."""
+
+
+def machines(count: int, first: int = 0) -> Iterator[Machine]:
+    """That many machines, the same ones every time; their names hold their numbers, from first on.
 
     Inside addresses are all different. Public IPv4 addresses repeat, as only documentation ranges are allowed here.
     """
-    for number in range(count):
+    for number in range(first, first + count):
         role, environment = ROLES[number % 5], ENVIRONMENTS[number % 3]
         owner = OWNERS[number // 15 % 5]
         tags = {"env": environment, "role": role, "team": f"team-{number % 20}", "cost-center": str(4000 + number % 50)}

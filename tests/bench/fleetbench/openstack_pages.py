@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .machines import ZONES, Machine, machines
+from .machines import FIRST, ZONES, Machine, machines
 
 PAGE = 1000
 REGION = "RegionOne"
@@ -30,7 +30,7 @@ class OpenStackPages:
 
     def __init__(self, count: int, base: str) -> None:
         self.token = _encoded(_token(base))
-        servers = [_server(machine, base) for machine in machines(count)]
+        servers = [_server(machine, base) for machine in machines(count, FIRST["openstack"])]
         self._servers: dict[str, bytes] = {}
         marker = ""
         for start in range(0, max(count, 1), PAGE):

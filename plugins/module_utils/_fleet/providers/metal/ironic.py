@@ -104,4 +104,4 @@ def _addresses(extra: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _utc(stamp: str | None) -> str | None:
-    return stamp.replace("+00:00", "Z") if stamp else None
+    return f"{stamp[:19]}Z" if stamp else None  # Ironic writes UTC, with or without a fraction
