@@ -435,7 +435,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         policy = Policy(self.get_option("on_cloud_failure"), store.LastGood(Path(self.get_option("state_dir")).expanduser()))
         if not self.get_option("cache"):
             return read(clouds, settings, policy, options).records
-        key = f"{self.get_cache_key(path)}_{store.fleet_key(clouds, options, os.environ)}"
+        key = f"{self.get_cache_key(path)}_{store.fleet_key(clouds, options, os.environ, settings.base_dir)}"
         if cache:
             try:
                 return plain(self._cache[key])

@@ -71,11 +71,11 @@ def run(sizes: list[int], *, upstream: bool, target: Path | None) -> int:
             else:
                 duels.append(outcome)
                 print(report.duel_row(outcome), flush=True)
-    for failure in failures:
-        print(f"bench: {failure}", file=sys.stderr)
+    for failed in failures:
+        print(f"bench: {failed}", file=sys.stderr)
     if target:
         figures["duels"] = [compare.as_data(duel) for duel in duels]
-        figures["failures"] = [str(failure) for failure in failures]
+        figures["failures"] = [str(failed) for failed in failures]
         target.write_text(json.dumps(compare.as_data(figures), indent=1) + "\n", encoding="utf-8")
     return 1 if failures else 0
 

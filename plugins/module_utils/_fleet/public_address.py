@@ -60,7 +60,8 @@ def choose(interfaces: Sequence[Interface], stale_access_ips: Sequence[str] = ()
     public4, public6 = _first(reachable, 4), _first(reachable, 6)
     private4, private6 = _first(inside, 4), _first(inside, 6)
     best = public4 or public6
-    role = next((name for name in _REACH_ORDER if any(address.role == name for _i, address in having)), "unknown")
+    roles = {address.role for _interface, address in having}
+    role = next((name for name in _REACH_ORDER if name in roles), "unknown")
     carrier = next((pair for pair in having if pair[1].role == role), None)
     return Reach(
         public_ipv4=public4[1].ip if public4 else None,

@@ -122,7 +122,7 @@ class _Compiler:
 
         def evaluate(scope: Scope) -> Any:
             value = owner(scope)
-            if type(value) is dict:
+            if value.__class__ is dict:
                 return value.get(attribute, UNDEFINED)
             if hasattr(value, attribute) and value is not UNDEFINED:
                 raise AskAnsible
@@ -140,7 +140,7 @@ class _Compiler:
             value, item = owner(scope), key(scope)
             if value is UNDEFINED:
                 return UNDEFINED
-            if type(value) is dict and isinstance(item, (str, int)):
+            if value.__class__ is dict and isinstance(item, (str, int)):
                 found = value.get(item, UNDEFINED)
                 if found is UNDEFINED and isinstance(item, str) and hasattr(dict, item):
                     raise AskAnsible
@@ -256,17 +256,16 @@ class _Compiler:
         return _plugin_call(self._environment.run_test, name, value, args, kwargs)
 
     def _call(self, node: nodes.Call) -> Evaluator:
-        method = node.node.attr if isinstance(node.node, nodes.Getattr) else ""
-        if method not in _TEXT_METHODS | _DICT_METHODS or node.kwargs:
+        if not isinstance(node.node, nodes.Getattr) or node.kwargs or node.node.attr not in _TEXT_METHODS | _DICT_METHODS:
             raise Unsupported("call")
-        assert isinstance(node.node, nodes.Getattr)
+        method = node.node.attr
         owner, (args, _none) = self.visit(node.node.node), self._arguments(node)
 
         def evaluate(scope: Scope) -> Any:
             value, given = owner(scope), [_defined(arg(scope)) for arg in args]
             if isinstance(value, str) and method in _TEXT_METHODS:
                 return getattr(str, method)(value, *given)
-            if type(value) is dict and method in _DICT_METHODS:
+            if value.__class__ is dict and method in _DICT_METHODS:
                 result = getattr(value, method)(*given)
                 return result if method == "get" else list(result)
             raise AskAnsible

@@ -45,7 +45,7 @@ def read(clouds: Sequence[Cloud], settings: Settings, policy: Policy, keyed_by: 
         raise _all_failures([answer.failure for answer in failed if answer.failure],
                             "To go on without it, set on_cloud_failure: warn, or stale for its last good answer.")
     for answer in failed:
-        settings.warn(f"{answer.failure.error}. Its machines are missing from this inventory (on_cloud_failure: warn)."
+        settings.warn(f"{_sentence(answer.failure)} Its machines are missing from this inventory (on_cloud_failure: warn)."
                       if answer.failure else "")
     return Reading([as_dict(node) for answer in answers for node in answer.nodes], complete=not failed)
 
@@ -57,7 +57,7 @@ def _with_last_good(
     hopeless: list[Failure] = []
     complete = True
     for cloud in clouds:
-        key = cloud_key(cloud, keyed_by, settings.environ)
+        key = cloud_key(cloud, keyed_by, settings.environ, settings.base_dir)
         own = [answer for answer in answers if answer.cloud is cloud]
         scopes = {str(answer.scope): [as_dict(node) for node in answer.nodes] for answer in own if not answer.failure}
         failures = [answer.failure for answer in own if answer.failure]
@@ -69,7 +69,7 @@ def _with_last_good(
                 if not wanted or any(scope not in kept for scope in wanted):
                     hopeless.append(failure)
                     continue
-                settings.warn(f"{failure.error}. Showing its last good answer instead, marked fleet_stale.")
+                settings.warn(f"{_sentence(failure)} Showing its last good answer instead, marked fleet_stale.")
                 scopes.update({scope: [{**record, "stale": True} for record in kept[scope]] for scope in wanted})
         for scope_records in scopes.values():
             records += scope_records
@@ -81,6 +81,10 @@ def _with_last_good(
     if hopeless:
         raise _all_failures(hopeless, "There is no earlier good answer to show instead.")
     return Reading(records, complete)
+
+
+def _sentence(failure: Failure) -> str:
+    return str(failure.error).rstrip(".") + "."
 
 
 def _all_failures(failures: Sequence[Failure], advice: str) -> FleetError:

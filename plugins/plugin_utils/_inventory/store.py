@@ -23,27 +23,28 @@ FORMAT = 1
 Records = list[dict[str, Any]]
 
 
-def cloud_key(cloud: Cloud, settings: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+def cloud_key(cloud: Cloud, settings: Mapping[str, Any], environ: Mapping[str, str], base_dir: str) -> str:
     """A digest of all that one cloud's answer depends on: its options, the settings, and whose credentials are used."""
     spec = PROVIDERS[cloud.provider]
     parts = {
         "format": FORMAT,
         "cloud": cloud.name,
         "provider": cloud.provider,
+        "base_dir": base_dir,
         "options": cloud.options,  # digested, so a password among them is not in the key
         "login_user": cloud.login_user,
         "ssh_port": cloud.ssh_port,
         "roles": cloud.roles.described(),
         "filters": [cloud.filters.states, sorted(cloud.filters.tags.items()), cloud.filters.names],
         "settings": settings,
-        "identity": list(spec.identity(cloud.options, environ)),
+        "identity": list(spec.identity(cloud.options, environ, base_dir)),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def fleet_key(clouds: Sequence[Cloud], settings: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+def fleet_key(clouds: Sequence[Cloud], settings: Mapping[str, Any], environ: Mapping[str, str], base_dir: str) -> str:
     """The same for a whole fleet file."""
-    keys = [cloud_key(cloud, settings, environ) for cloud in clouds]
+    keys = [cloud_key(cloud, settings, environ, base_dir) for cloud in clouds]
     return hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
 
 

@@ -56,9 +56,12 @@ class Server:
             str(self._environment.bin / "python"), str(BENCH / "fleetbench" / "child.py"),
             contestant.plugin, str(file), contestant.cloud, self.url, *(["--cold"] if cold else [])]
         self._control("log")
-        done = subprocess.run(
-            command, env=self._variables(contestant), cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, check=False, timeout=LIMIT)
+        try:
+            done = subprocess.run(
+                command, env=self._variables(contestant), cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
+                text=True, check=False, timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            raise MeasuringError(f"{contestant.plugin} on {contestant.cloud}: not ready after {LIMIT} s") from None
         requests = tuple(Request(*row) for row in self._control("log"))
         try:
             told = json.loads(done.stdout)

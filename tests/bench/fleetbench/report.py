@@ -41,8 +41,9 @@ def fleet_lines(fleet: Fleet) -> Iterable[str]:
     chain, pages = sequential(slow.requests), longest_list(slow.requests)
     yield f"{composed.hosts} hosts over three clouds, ours; CPU inside parse, imports of the clouds' libraries included"
     yield f"  without expressions      {fleet.plain.cpu:6.2f} CPU s  {fleet.plain.peak_mib:4.0f} MiB"
-    yield f"  with {WITH:2} expressions      {composed.cpu:6.2f} CPU s  {composed.peak_mib:4.0f} MiB  " \
-          f"({verdicts['cpu']}; {verdicts['memory']})"
+    yield (
+        f"  with {WITH:2} expressions      {composed.cpu:6.2f} CPU s  {composed.peak_mib:4.0f} MiB  "
+        f"({verdicts['cpu']}; {verdicts['memory']})")
     yield f"  with {FURTHER:2} expressions      {fleet.further.cpu:6.2f} CPU s  {fleet.further.peak_mib:4.0f} MiB"
     yield f"  one further expression   {fleet.per_expression:6.4f} ms a host  ({verdicts['expression']})"
     yield (

@@ -66,12 +66,13 @@ class ProviderSpec:
     """What is known of a provider without its SDK.
 
     identity: strings on which the answer of a cloud depends beyond its options: names of profiles and clouds from the
-    environment, digests of credential files. They key the cache; no API call, no SDK import. open: imports the SDK.
+    environment, digests of credential files (relative ones start at base_dir, the folder of the fleet file). They key
+    the cache; no API call, no SDK import. open: imports the SDK.
     """
 
     name: str
     options: tuple[Option, ...]
-    identity: Callable[[Mapping[str, Any], Mapping[str, str]], Sequence[str]]
+    identity: Callable[[Mapping[str, Any], Mapping[str, str], str], Sequence[str]]
     open: Callable[[Cloud, Run], Provider]
 
 

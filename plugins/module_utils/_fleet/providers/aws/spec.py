@@ -72,7 +72,7 @@ OPTIONS = (
 )
 
 
-def identity(options: Mapping[str, Any], environ: Mapping[str, str]) -> Sequence[str]:
+def identity(options: Mapping[str, Any], environ: Mapping[str, str], base_dir: str = ".") -> Sequence[str]:
     """What selects the credentials beyond the options: environment variables, digests of the shared files."""
     told = [f"{name}={environ[name]}" for name in _SELECTORS if environ.get(name)]
     if environ.get(_KEY_ID):

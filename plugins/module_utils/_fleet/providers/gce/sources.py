@@ -88,9 +88,9 @@ def base_url(endpoint: str | None) -> str:
     return base if _VERSIONED.search(base) else base.removesuffix("/compute") + _API_PATH
 
 
-def identity(options: Mapping[str, Any], environ: Mapping[str, str]) -> Sequence[str]:
+def identity(options: Mapping[str, Any], environ: Mapping[str, str], base_dir: str = ".") -> Sequence[str]:
     """On what the answer depends beyond the options: project, endpoint and digests of the credentials."""
-    source = find_source(options, environ, "")
+    source = find_source(options, environ, base_dir)
     parts = [f"{variable}={environ[variable]}" for variable in OTHER_VARIABLES if environ.get(variable)]
     parts.append(f"project={find_project(options, environ, source) or ''}")
     parts.append(f"credentials={source.place}:{source.path or ''}")

@@ -65,8 +65,9 @@ class Metal(Provider):
         return rack_file.nodes(data, os.path.basename(path), os.path.splitext(os.path.basename(path))[0])
 
     def _ironic(self, cloud_name: str | None) -> list[NodeEvidence]:
-        from ..openstack.client import open_bare_metal
+        from ..openstack.client import open_bare_metal, require_sdk
 
+        require_sdk("metal (Ironic)")
         api = open_bare_metal(cloud_name, self.run)
         records = api.pages("/nodes/detail", "nodes", {})
         ports = api.pages("/ports", "ports", {"fields": ",".join(ironic.PORT_FIELDS)})

@@ -39,12 +39,12 @@ OPTIONS = (
 )
 
 
-def identity(options: Mapping[str, Any], environ: Mapping[str, str]) -> Sequence[str]:
+def identity(options: Mapping[str, Any], environ: Mapping[str, str], base_dir: str = ".") -> Sequence[str]:
     """The credentials of the Ironic sources; those of the others are options themselves."""
     parts: list[str] = []
     for source in options["sources"]:
         if source["kind"] == "ironic":
-            parts += openstack.identity({"cloud": source["cloud"]}, environ)
+            parts += openstack.identity({"cloud": source["cloud"]}, environ, base_dir)
     return parts
 
 

@@ -17,21 +17,28 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import requests
-import yaml
-from keystoneauth1 import exceptions as refusals
-from keystoneauth1 import session as keystone
-from keystoneauth1.access.access import AccessInfo
-from keystoneauth1.identity.base import BaseIdentityPlugin
-from openstack.config import cloud_region, loader
-from openstack.exceptions import ConfigException
-
-from ...errors import FleetError
+from ...errors import FleetError, library_missing
 from ...retry import Patience
 from ..base import Run
 from .clouds_yaml import Found, choose
 from .failures import bad_answer, from_answer, unreachable, untrusted
 from .region import Region
+
+_MISSING: ImportError | None = None
+
+try:
+    import requests
+    import yaml
+    from keystoneauth1 import exceptions as refusals
+    from keystoneauth1.access.access import AccessInfo
+    from keystoneauth1.identity.base import BaseIdentityPlugin
+    from keystoneauth1.session import Session as KeystoneSession
+    from openstack.config import cloud_region
+    from openstack.config.loader import OpenStackConfig
+    from openstack.exceptions import ConfigException
+except ImportError as missing:
+    _MISSING = missing
+    KeystoneSession = OpenStackConfig = object
 
 T = TypeVar("T")
 
@@ -41,7 +48,7 @@ _CREDENTIAL = ("auth_type", "auth", "verify", "insecure", "cacert", "cert", "key
 logging.getLogger("keystoneauth").addHandler(logging.NullHandler())  # else Python prints its warnings to stderr
 
 
-class _Config(loader.OpenStackConfig):
+class _Config(OpenStackConfig):
     """clouds.yaml as openstacksdk reads it, except for two things it loses on the way."""
 
     def magic_fixes(self, config: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +83,7 @@ class _Config(loader.OpenStackConfig):
         return chosen
 
 
-class _Session(keystone.Session):
+class _Session(KeystoneSession):
     """A session whose every request, also for tokens and versions, has a timeout and is tried once; threads that find
     the token expired at the same time get one new token between them."""
 
@@ -155,10 +162,8 @@ class Account:
                 [settings.config.get(part) for part in _CREDENTIAL], default=str, sort_keys=True)
             session = self._sessions.get(key)
             if session is None:
-                made = settings.get_session()
-                assert isinstance(made, _Session)  # what _Config was told to make
-                made.patience = self.run.patience
-                session = self._sessions[key] = made
+                session = self._sessions[key] = settings.get_session()  # a _Session: _Config says so to the SDK
+                session.patience = self.run.patience
         return Region(name, Access(name, self.source, settings, session, self.run.patience))
 
 
@@ -264,6 +269,12 @@ def open_bare_metal(cloud: str | None, run: Run) -> BareMetal:
 
 
 # ------------------------------------------------------------------------------------------------- helpers
+def require_sdk(provider: str) -> None:
+    """Raises FleetError when openstacksdk is not installed. provider: for whom it is needed."""
+    if _MISSING:
+        raise library_missing("openstacksdk", provider, _MISSING)
+
+
 def _found(config: _Config) -> Found:
     clouds = config.cloud_config["clouds"]
     variables = config.envvar_key

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...errors import library_missing
 from ...options import Option
 from ..base import Provider, ProviderSpec, Run
 
@@ -28,7 +27,7 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 _NO_CREDENTIALS = ("OS_TEST", "OS_STD", "OS_LOG")  # prefixes openstacksdk ignores too
 
 
-def identity(options: Mapping[str, Any], environ: Mapping[str, str]) -> Sequence[str]:
+def identity(options: Mapping[str, Any], environ: Mapping[str, str], base_dir: str = ".") -> Sequence[str]:
     """What selects credentials and account beyond the options: digests of the files, and of the OS_* variables.
 
     The variables count only for an entry that names no cloud. Files count by content, not by path: AWX writes them to
@@ -71,12 +70,10 @@ def _files(environ: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _open(cloud: Cloud, run: Run) -> Provider:
-    try:
-        from .client import Account
-    except ImportError as cause:
-        raise library_missing("openstacksdk", "openstack", cause) from cause
+    from .client import Account, require_sdk
     from .provider import OpenStack
 
+    require_sdk("openstack")
     return OpenStack(cloud, run, Account.open(cloud.options["cloud"], cloud.options["regions"], run))
 
 

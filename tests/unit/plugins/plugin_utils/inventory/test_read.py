@@ -170,9 +170,9 @@ def _other_file(environ: Mapping[str, str]) -> Mapping[str, str]:
 )
 def test_other_credentials_are_another_key(credentials: dict[str, str], change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> None:
     fleet = clouds(a=AWS)
-    before = fleet_key(fleet, {}, credentials)
-    assert fleet_key(fleet, {}, credentials) == before
-    assert fleet_key(fleet, {}, change(credentials)) != before
+    before = fleet_key(fleet, {}, credentials, "")
+    assert fleet_key(fleet, {}, credentials, "") == before
+    assert fleet_key(fleet, {}, change(credentials), "") != before
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_other_credentials_are_another_key(credentials: dict[str, str], change: 
 def test_other_options_are_another_key(entry: dict[str, Any]) -> None:
     base, = clouds(a=AWS)
     other, = clouds(a={**AWS, **entry})
-    assert cloud_key(base, {}, {}) != cloud_key(other, {}, {})
-    assert cloud_key(base, {}, {}) != cloud_key(base, {"states": ["running"]}, {})
+    assert cloud_key(base, {}, {}, "") != cloud_key(other, {}, {}, "")
+    assert cloud_key(base, {}, {}, "") != cloud_key(base, {"states": ["running"]}, {}, "")
 
 
 def test_the_last_good_file_holds_no_credentials(case: Case, credentials: dict[str, str]) -> None:
