@@ -29,10 +29,12 @@ SIZES = (1_000, 10_000)
 def main() -> int:
     """0 when every measurement came about, whatever its figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--hosts", type=int, action="append", metavar="N", help="size to measure; may be repeated (1000, 10000)")
+    parser.add_argument(
+        "--hosts", type=int, action="append", metavar="N", help="size to measure; may be repeated (1000, 10000)")
     parser.add_argument("--skip-upstream", action="store_true", help="measure ours only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
-    parser.add_argument("--this-python", action="store_true", help="do not look for a Python that runs a newer ansible-core")
+    parser.add_argument(
+        "--this-python", action="store_true", help="do not look for a Python that runs a newer ansible-core")
     arguments = parser.parse_args()
     other = None if arguments.this_python else better_python()
     if other:

@@ -100,7 +100,8 @@ def test_nodes_of_one_network_share_a_domain_and_others_do_not(read: Read) -> No
     assert amazon["web-1"].network_domain == amazon["db-1"].network_domain
     assert amazon["web-1"].network_domain != amazon["api-1"].network_domain
     floating = {node.name: node for node in nodes(read("floating"))}
-    assert floating["web-1"].network_domain == floating["web-2"].network_domain is not None
+    assert floating["web-1"].network_domain
+    assert floating["web-1"].network_domain == floating["web-2"].network_domain
     google = {(node.name, node.account): node for node in nodes(read("google"))}
     assert google["lb-1", "acme-prod"].network_domain == google["db-1", "acme-prod"].network_domain
     assert google["web-1", "acme-prod"].network_domain != google["web-1", "acme-dev"].network_domain

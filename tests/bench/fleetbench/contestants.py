@@ -25,7 +25,8 @@ _FURTHER = {
     "system": "fleet_image.distro ~ '-' ~ fleet_image.version",
     "number": "fleet_name.split('-')[2]",
     "networks": "fleet_interfaces | map(attribute='network') | list",
-    "inside": "fleet_interfaces | selectattr('role', 'eq', 'private') | map(attribute='network') | list | first | default('none')",
+    "inside": "fleet_interfaces | selectattr('role', 'eq', 'private') | map(attribute='network') | list | first | "
+              "default('none')",
     "reached": "fleet_network_role in ['public', 'floating'] and fleet_state == 'running'",
 }
 """Eight further ones: their cost beside that of the first eight is what one more expression costs."""
@@ -113,6 +114,7 @@ def theirs(cloud: str, url: str, folder: Path) -> Contestant:
 def credentials(folder: Path) -> dict[str, str]:
     """Environment variables with which the libraries log in to the recorded clouds, and to nothing else."""
     return {
-        "AWS_ACCESS_KEY_ID": "AKIABENCHBENCHBENCHB", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "AKIABENCHBENCHBENCHB", "AWS_SECRET_ACCESS_KEY": "bench",
+        "AWS_EC2_METADATA_DISABLED": "true",
         "OS_CLIENT_CONFIG_FILE": str(folder / CLOUDS_YAML), "NO_GCE_CHECK": "true", "NO_PROXY": "127.0.0.1",
     }

@@ -64,7 +64,8 @@ def _answer(action: str, listed: str, items: str, next_token: str | None = None)
 
 
 def _tags(tags: Mapping[str, str]) -> str:
-    items = "".join(f"<item><key>{escape(key)}</key><value>{escape(value)}</value></item>" for key, value in tags.items())
+    items = "".join(
+        f"<item><key>{escape(key)}</key><value>{escape(value)}</value></item>" for key, value in tags.items())
     return f"<tagSet>{items}</tagSet>"
 
 
@@ -79,7 +80,8 @@ def _subnet(letter: str) -> str:
 
 _ROUTE_TABLE = (
     f"<item><routeTableId>rtb-00000000000000001</routeTableId><vpcId>{VPC}</vpcId><routeSet>"
-    "<item><destinationCidrBlock>10.0.0.0/8</destinationCidrBlock><gatewayId>local</gatewayId><state>active</state></item>"
+    "<item><destinationCidrBlock>10.0.0.0/8</destinationCidrBlock><gatewayId>local</gatewayId>"
+    "<state>active</state></item>"
     "<item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock><gatewayId>igw-00000000000000001</gatewayId>"
     "<state>active</state></item>"
     "<item><destinationIpv6CidrBlock>::/0</destinationIpv6CidrBlock><gatewayId>igw-00000000000000001</gatewayId>"

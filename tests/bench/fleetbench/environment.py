@@ -54,7 +54,7 @@ class Environment:
         place.symlink_to(CHECKOUT)
 
     def variables(self, folder: Path, own: dict[str, str]) -> dict[str, str]:
-        """The environment of a child: nothing of the operator's clouds or Ansible settings, all written bytecode kept."""
+        """The environment of a child: nothing of the operator's clouds or Ansible settings, and own on top."""
         kept = {
             name: value for name, value in os.environ.items()
             if not name.startswith(_FOREIGN) and name.upper() not in _PROXIES}

@@ -58,8 +58,8 @@ class Server:
         self._control("log")
         try:
             done = subprocess.run(
-                command, env=self._variables(contestant), cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
-                text=True, check=False, timeout=LIMIT)
+                command, env=self._variables(contestant), cwd=self.folder, stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, check=False, timeout=LIMIT)
         except subprocess.TimeoutExpired:
             raise MeasuringError(f"{contestant.plugin} on {contestant.cloud}: not ready after {LIMIT} s") from None
         requests = tuple(Request(*row) for row in self._control("log"))
@@ -68,7 +68,8 @@ class Server:
             sample = Sample(requests=requests, **told)
         except (ValueError, TypeError):
             ending = "\n".join(done.stderr.strip().splitlines()[-12:])
-            raise MeasuringError(f"{contestant.plugin} on {contestant.cloud}: exit status {done.returncode}\n{ending}") from None
+            raise MeasuringError(
+                f"{contestant.plugin} on {contestant.cloud}: exit status {done.returncode}\n{ending}") from None
         unknown = sorted({request.name for request in requests if request.name.startswith("unknown")})
         if unknown:
             raise MeasuringError(f"{contestant.plugin} asked for what is not recorded: {', '.join(unknown)}")

@@ -45,7 +45,7 @@ class OpenStackPages:
         self._others = {path: _encoded(body) for path, body in _others(base).items()}
 
     def answer(self, path: str, query: Mapping[str, str]) -> bytes | None:
-        """The answer to a GET; None where there is nothing. The microversion asked for is not looked at: all get 2.98."""
+        """The answer to a GET; None where there is nothing. All get 2.98, whatever microversion they ask for."""
         if path == "/nova/v2.1/servers/detail":
             return self._servers.get(query.get("marker", ""))
         return self._others.get(path.rstrip("/"))
@@ -57,12 +57,14 @@ def _encoded(body: Any) -> bytes:
 
 def _token(base: str) -> dict[str, Any]:
     def service(kind: str, path: str) -> dict[str, Any]:
-        point = {"id": f"{kind}-public", "interface": "public", "region": REGION, "region_id": REGION, "url": base + path}
+        point = {
+            "id": f"{kind}-public", "interface": "public", "region": REGION, "region_id": REGION, "url": base + path}
         return {"type": kind, "id": kind, "name": kind, "endpoints": [point]}
 
     domain = {"id": "default", "name": "Default"}
     return {"token": {
-        "methods": ["password"], "expires_at": "2099-01-01T00:00:00.000000Z", "issued_at": "2026-01-01T00:00:00.000000Z",
+        "methods": ["password"],
+        "expires_at": "2099-01-01T00:00:00.000000Z", "issued_at": "2026-01-01T00:00:00.000000Z",
         "audit_ids": ["bench"], "user": {"id": "bench", "name": "bench", "domain": domain, "password_expires_at": None},
         "project": {"id": _PROJECT, "name": "bench", "domain": domain}, "is_domain": False,
         "roles": [{"id": "reader", "name": "reader"}],
@@ -85,8 +87,10 @@ def _others(base: str) -> dict[str, Any]:
         "links": [{"rel": "self", "href": f"{base}/nova/v2.1/"}],
     }
     images = [
-        {"id": image, "name": name, "status": "active", "visibility": "public", "hw_architecture": "x86_64", **properties}
-        for image, name, properties in _IMAGES
+        {
+            "id": image, "name": name, "status": "active", "visibility": "public", "hw_architecture": "x86_64",
+            **properties,
+        } for image, name, properties in _IMAGES
     ]
     return {
         "/identity": {"versions": {"values": [keystone]}},

@@ -20,7 +20,8 @@ def heading(versions: Mapping[str, str], cores: int, load: float) -> str:
 def duel_heading() -> str:
     return "\n".join((
         "CPU seconds (user + system) inside parse; libraries imported before; the median of 3 runs up to 1,000 hosts",
-        _ROW.format("hosts", "cloud", "expr.", "ours s", "ms/host", "MiB", "upstr. s", "ms/host", "MiB", "ratio", "goal"),
+        _ROW.format(
+            "hosts", "cloud", "expr.", "ours s", "ms/host", "MiB", "upstr. s", "ms/host", "MiB", "ratio", "goal"),
     ))
 
 
@@ -39,7 +40,7 @@ def fleet_lines(fleet: Fleet) -> Iterable[str]:
     """Ours on three clouds."""
     verdicts, composed, slow = fleet.verdicts(), fleet.composed, fleet.slow
     chain, pages = sequential(slow.requests), longest_list(slow.requests)
-    yield f"{composed.hosts} hosts over three clouds, ours; CPU inside parse, imports of the clouds' libraries included"
+    yield f"{composed.hosts} hosts over three clouds, ours; CPU inside parse, the libraries' imports included"
     yield f"  without expressions      {fleet.plain.cpu:6.2f} CPU s  {fleet.plain.peak_mib:4.0f} MiB"
     yield (
         f"  with {WITH:2} expressions      {composed.cpu:6.2f} CPU s  {composed.peak_mib:4.0f} MiB  "
@@ -47,8 +48,9 @@ def fleet_lines(fleet: Fleet) -> Iterable[str]:
     yield f"  with {FURTHER:2} expressions      {fleet.further.cpu:6.2f} CPU s  {fleet.further.peak_mib:4.0f} MiB"
     yield f"  one further expression   {fleet.per_expression:6.4f} ms a host  ({verdicts['expression']})"
     yield (
-        f"  {LATENCY * 1000:.0f} ms a request          {slow.wall:6.2f} s wall: {len(slow.requests)} requests, {chain} of them in "
-        f"sequence ({chain * LATENCY:.2f} s; the longest list has {pages} pages), {slow.cpu:.2f} CPU s  ({verdicts['wall']})")
+        f"  {LATENCY * 1000:.0f} ms a request          {slow.wall:6.2f} s wall: {len(slow.requests)} requests, "
+        f"{chain} of them in sequence ({chain * LATENCY:.2f} s; the longest list has {pages} pages), "
+        f"{slow.cpu:.2f} CPU s  ({verdicts['wall']})")
 
 
 def start_up_lines(start_up: StartUp) -> Iterable[str]:

@@ -93,7 +93,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.latency:
             time.sleep(self.server.latency)
         self.server.note(begun, time.monotonic(), name if answer is not None else f"unknown {name} {self.path}")
-        self._send(status if answer is not None else 404, answer if answer is not None else b'{"error": "not recorded"}')
+        if answer is None:
+            status, answer = 404, b'{"error": "not recorded"}'
+        self._send(status, answer)
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)

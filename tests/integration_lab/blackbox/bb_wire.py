@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """One small web server for all pretended clouds of these tests, and the ways in which it can misbehave.
 
-Each cloud is a *world* below its own first path element, so that one fleet file can ask a dozen of them at once. Nothing
-here comes from the lab or from the collection: it is a second opinion, written from the providers' public references.
+Each cloud is a *world* below its own first path element, so that one fleet file can ask a dozen of them at once.
+Nothing here comes from the lab or from the collection: it is a second opinion, written from the providers' public references.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -123,7 +124,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             reply = fault.change(reply)
         self._send(reply, fault.how if fault else "")
 
-    do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = _serve
+    def __getattr__(self, name: str) -> Any:
+        """The base class looks for a method do_GET and the like: one serves all."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
 
     def _send(self, reply: Reply, how: str) -> None:
         content = reply.content()
@@ -149,7 +154,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except OSError:  # the other side has given up
             self.close_connection = True
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
 

@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Mistakes in fleet files and rack files: one clear sentence with file, cloud and mend."""
+
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
@@ -52,15 +53,31 @@ def test_wrong_fleet_files(site: Site) -> None:
     for name, (text, _words) in WRONG.items():
         site.write(f"{name}.nodes.yml", text)
     with ThreadPoolExecutor(3) as pool:
-        ended: dict[str, Done] = dict(zip(WRONG, pool.map(
-            lambda name: site.list(fleet=f"{name}.nodes.yml", ANSIBLE_INVENTORY_ENABLED="hybridops.fleet.nodes"), WRONG), strict=True))
+        ended: dict[str, Done] = dict(
+            zip(
+                WRONG,
+                pool.map(
+                    lambda name: site.list(
+                        fleet=f"{name}.nodes.yml", ANSIBLE_INVENTORY_ENABLED="hybridops.fleet.nodes"
+                    ),
+                    WRONG,
+                ),
+                strict=True,
+            )
+        )
     unclear = {}
     for name, (_text, words) in WRONG.items():
         done = ended[name]
         done.no_secret()
         text = done.one_line()
         missing = [word for word in words if word not in text]
-        if done.status == 0 or missing or "Traceback" in text or "defect" in text or (f"{name}.nodes.yml" not in text):
+        if (
+            done.status == 0
+            or missing
+            or "Traceback" in text
+            or "defect" in text
+            or (f"{name}.nodes.yml" not in text)
+        ):
             unclear[name] = (done.status, missing, text[:600])
     assert not unclear, unclear
 
@@ -68,18 +85,42 @@ def test_wrong_fleet_files(site: Site) -> None:
 def test_rack_file_and_twins_with_a_cloud(clouds: Server, site: Site) -> None:
     site.aws_keys()
     amazon = clouds.add("aws", bb_ec2.Ec2({"us-east-1": [bb_ec2.instance("r1", 1)]}))
-    site.write("racks/r.yml", {"site": "dc", "defaults": {"login_user": "root"}, "nodes": [
-        {"name": "r1", "interfaces": [{"name": "eno1", "role": "public", "addresses": ["198.51.100.21"]}, {"name": "eno2", "addresses": ["10.9.0.1", "fd00::1"]}]},
-        {"name": "r2 {{ 1 }}", "tags": {"n": 5, "yes": True}, "interfaces": [{"addresses": ["10.9.0.2"]}]}]})
-    site.fleet({"rack": {"provider": "metal", "sources": [{"kind": "file", "path": "racks/r.yml"}]}, "amazon": aws(amazon, login_user="ops", ssh_port=2222,
-                                                                                                                 bastion={"host": "192.0.2.9", "user": "jump"})})
+    site.write(
+        "racks/r.yml",
+        {
+            "site": "dc",
+            "defaults": {"login_user": "root"},
+            "nodes": [
+                {
+                    "name": "r1",
+                    "interfaces": [
+                        {"name": "eno1", "role": "public", "addresses": ["198.51.100.21"]},
+                        {"name": "eno2", "addresses": ["10.9.0.1", "fd00::1"]},
+                    ],
+                },
+                {"name": "r2 {{ 1 }}", "tags": {"n": 5, "yes": True}, "interfaces": [{"addresses": ["10.9.0.2"]}]},
+            ],
+        },
+    )
+    site.fleet(
+        {
+            "rack": {"provider": "metal", "sources": [{"kind": "file", "path": "racks/r.yml"}]},
+            "amazon": aws(amazon, login_user="ops", ssh_port=2222, bastion={"host": "192.0.2.9", "user": "jump"}),
+        }
+    )
     done = site.list().clean()
     hosts = done.hosts()
     assert len(hosts) == 3 and sum(name.startswith("r1") for name in hosts) == 2 and "r1" in done.err
     by_cloud = {(one["fleet_cloud"], one["fleet_public_ip"]): one for one in hosts.values()}
-    assert by_cloud["rack", "198.51.100.21"]["ansible_user"] == "root" and by_cloud["rack", "198.51.100.21"]["fleet_private_ipv6"] == "fd00::1"
+    assert (
+        by_cloud["rack", "198.51.100.21"]["ansible_user"] == "root"
+        and by_cloud["rack", "198.51.100.21"]["fleet_private_ipv6"] == "fd00::1"
+    )
     jumped = by_cloud["amazon", "198.51.100.10"]
-    assert (jumped["ansible_user"], jumped["ansible_port"]) == ("ops", 2222) and "ProxyJump=jump@192.0.2.9:22" in jumped["ansible_ssh_common_args"]
+    assert (jumped["ansible_user"], jumped["ansible_port"]) == (
+        "ops",
+        2222,
+    ) and "ProxyJump=jump@192.0.2.9:22" in jumped["ansible_ssh_common_args"]
 
 
 class Redfish(World):
@@ -99,7 +140,12 @@ class Redfish(World):
 
 def test_redfish_refused_and_right(clouds: Server, site: Site) -> None:
     clouds.add("redfish", Redfish())  # Redfish has its path at the root of a host
-    source = {"kind": "redfish", "baseuri": clouds.url, "username": "ops", "password": "{{ lookup('ansible.builtin.env', 'BMC') }}"}
+    source = {
+        "kind": "redfish",
+        "baseuri": clouds.url,
+        "username": "ops",
+        "password": "{{ lookup('ansible.builtin.env', 'BMC') }}",
+    }
     site.fleet({"rack": {"provider": "metal", "sources": [source]}})
     assert [one["fleet_id"] for one in site.list(BMC="Passw0rd-bmc").clean().hosts().values()] == ["u-1"]
     site.list("-vvv", BMC="Passw0rd-wrong").refused("cloud 'rack'", "401", "password")

@@ -28,15 +28,16 @@ _INTERFACES = ("public", "internal")
 
 def register(database: Path, stack: Stack) -> None:
     """Enter this lab's addresses; entries of an earlier start are replaced."""
-    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        for service, (kind, path) in _TYPES.items():
-            connection.execute(
-                "INSERT OR REPLACE INTO service (id, type, enabled, extra) VALUES (?, ?, 1, ?)",
-                (service, kind, json.dumps({"name": service})),
-            )
-            for interface in _INTERFACES:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        with connection:  # one transaction
+            for service, (kind, path) in _TYPES.items():
                 connection.execute(
-                    "INSERT OR REPLACE INTO endpoint (id, interface, region_id, service_id, url, enabled, extra)"
-                    " VALUES (?, ?, ?, ?, ?, 1, '{}')",
-                    (f"{service}-{interface}", interface, REGION, service, stack.url(service) + path),
+                    "INSERT OR REPLACE INTO service (id, type, enabled, extra) VALUES (?, ?, 1, ?)",
+                    (service, kind, json.dumps({"name": service})),
                 )
+                for interface in _INTERFACES:
+                    connection.execute(
+                        "INSERT OR REPLACE INTO endpoint (id, interface, region_id, service_id, url, enabled, extra)"
+                        " VALUES (?, ?, ?, ?, ?, 1, '{}')",
+                        (f"{service}-{interface}", interface, REGION, service, stack.url(service) + path),
+                    )

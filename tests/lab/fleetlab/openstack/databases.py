@@ -128,7 +128,7 @@ def main() -> None:
     try:
         make[service](conf)
     except SystemExit as ended:  # how the services' manage commands return
-        if ended.code:
+        if ended.code not in (None, 0):
             raise
     for file in FOLDER.glob(f"{service}*.sqlite"):
         connection = sqlite3.connect(file)

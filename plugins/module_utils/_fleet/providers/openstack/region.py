@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .client import Access
 
 Params = Mapping[str, Any]
-Check = Callable[[Sequence[Mapping[str, Any]]], FleetError | None]
+Check = Callable[[Sequence[Mapping[str, Any]]], "FleetError | None"]
+"""Looks at a list that came; returns the error that it is, or None."""
 
 BEST_MICROVERSION = 98
 """Of the compute API: 2.98 embeds the image properties a server was built with. Later ones may change what we read."""
@@ -57,9 +58,8 @@ class Region:
                 items = body.get(expect)
                 if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
                     raise bad_answer(what, f"the answer has no list '{expect}'")
-                problem = check(items) if check else None
-                if problem:
-                    raise problem
+                if check:
+                    _raise(check(items))
             return body
 
         return self.access.patience.run(once)
@@ -153,3 +153,8 @@ def _next_query(body: Mapping[str, Any], key: str, what: str) -> dict[str, list[
     if not query:
         raise bad_answer(what, "the link to the next page does not say where to go on")
     return query
+
+
+def _raise(problem: FleetError | None) -> None:
+    if isinstance(problem, FleetError):
+        raise problem

@@ -54,7 +54,7 @@ def test_containers_are_rebuilt_of_plain_types() -> None:
     assert result == {"key": {"b": [1]}, 5: [{"b": [1]}, "x"], "{{ k }}": None}
     assert result["key"] is not inner and result["key"]["b"] is not inner["b"]
     assert [type(key) for key in result] == [str, int, str]
-    assert type(result) is dict and type(result[5]) is list
+    assert [result.__class__, result[5].__class__] == [dict, list]
 
 
 def test_marks_do_not_leak_between_equal_texts() -> None:

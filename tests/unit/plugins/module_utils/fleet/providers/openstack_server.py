@@ -85,7 +85,7 @@ class FakeCloud:
             document = {"id": "v2.1", "status": "CURRENT", "version": self.newest, "min_version": "2.1" if self.newest else "",
                         "links": [{"rel": "self", "href": "http://inside.invalid/v2.1/"}]}
             return (200, {"version": document}) if path == "/nova/v2.1/" else (300, {"versions": [document]})
-        service, _, rest = path.strip("/").partition("/")
+        service, _slash, rest = path.strip("/").partition("/")
         resource = rest.removeprefix("v2.1/").removeprefix("v2.0/").removeprefix("v2/").removeprefix("v3/p1/")
         if service == "glance" and resource.startswith("images/"):
             found = [row for row in self.lists["images"] if row["id"] == resource.partition("/")[2]]
