@@ -126,11 +126,16 @@ class Runner:
     def importer(self) -> None:
         dist = self.lab.cache / "dist"
         shutil.rmtree(dist, ignore_errors=True)
+        package = str(dist / f"hybridops-fleet-{version()}.tar.gz")
         self.step("galaxy-importer",
                   ["ansible-galaxy", "collection", "build", "--output-path", str(dist), "--force"],
-                  [str(self.bin / "python"), "-m", "galaxy_importer.main", str(dist / "hybridops-fleet-0.1.0.tar.gz")],
-                  ["ansible-galaxy", "collection", "install", str(dist / "hybridops-fleet-0.1.0.tar.gz"), "-p", str(dist / "installed"), "--offline"],
-                  ["ansible-galaxy", "collection", "verify", "--offline", "hybridops.fleet", "-p", str(dist / "installed")])
+                  [str(self.bin / "python"), "-m", "galaxy_importer.main", package])
+        installed = str(dist / "installed")
+        self.step("install-and-verify",
+                  ["ansible-galaxy", "collection", "install", package, "-p", installed, "--offline"],
+                  ["ansible-galaxy", "collection", "verify", "--offline", "hybridops.fleet", "-p", installed],
+                  ["ansible-doc", "-t", "inventory", "hybridops.fleet.nodes"],
+                  cwd=dist, env={"ANSIBLE_COLLECTIONS_PATH": installed, "PYTHONPATH": ""})
 
     def live(self) -> None:
         """Everything that talks to the lab's endpoints."""
@@ -150,6 +155,14 @@ STEPS: dict[str, Callable[[Runner], None]] = {
     "importer": Runner.importer,
     "live": Runner.live,
 }
+
+
+def version() -> str:
+    """The collection's version, from galaxy.yml."""
+    found = re.search(r"^version: (\S+)", (CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise LabError("galaxy.yml tells no version")
+    return found[1]
 
 
 def sanity(python: str) -> list[str]:

@@ -155,4 +155,4 @@ def test_settings_by_the_environment_only(clouds: Server, site: Site) -> None:
     }
     assert google.count("aggregated") == 1 and "cloud 'google' (acme)" in done.err
     site.list(HYBRIDOPS_FLEET_STATES="runing").refused("runing", "states")
-    site.list(HYBRIDOPS_FLEET_TIMEOUT="soon").refused("timeout", "soon")
+    site.list(HYBRIDOPS_FLEET_TIMEOUT="soon").refused("timeout", "HYBRIDOPS_FLEET_TIMEOUT")

@@ -18,7 +18,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.b
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.openstack.spec import SPEC
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.retry import Patience
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import NodeEvidence
-from openstack_server import FakeCloud, serving
+from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.openstack_server import FakeCloud, serving
 
 PASSWORD = "not-to-be-seen"  # what no message may contain
 ALL = ["m1", "m2", "m3", "m4", "m5"]

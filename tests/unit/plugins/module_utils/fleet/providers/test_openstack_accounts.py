@@ -11,8 +11,14 @@ from typing import Any, ClassVar
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.openstack.client import open_bare_metal
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.openstack.spec import SPEC
-from openstack_reader import ALL, PASSWORD, Opened, opening, server
-from openstack_server import Fault
+from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.openstack_reader import (
+    ALL,
+    PASSWORD,
+    Opened,
+    opening,
+    server,
+)
+from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.openstack_server import Fault
 
 
 @pytest.fixture

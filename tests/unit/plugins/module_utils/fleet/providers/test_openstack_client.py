@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from openstack_reader import ALL, Opened, opening, server
-from openstack_server import Fault
+from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.openstack_reader import ALL, Opened, opening, server
+from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.openstack_server import Fault
 
 SERVERS = "/servers/detail"
 HTML = b"<html><head><title>503</title></head><body><h1>Service Unavailable</h1>No server is available</body></html>"
