@@ -347,10 +347,11 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file 
 )
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.options import unknown_key
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory import names, store
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain, templated
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import templated
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.expressions import Expressions
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.populate import populate
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.read import Policy, read
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.variables import group_names
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -376,23 +377,26 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             with collector_paused():
                 self._fill(path, os.path.basename(path), cache)
-        except (FleetError, AnsibleError) as failure:
+        except Exception as failure:
             # Ansible would only warn and go on with fewer machines: an operator must not act on half a fleet.
             C.INVENTORY_ANY_UNPARSED_IS_FAILED = True
             if isinstance(failure, AnsibleError):
                 raise
-            raise AnsibleParserError(str(failure)) from (failure if self.display.verbosity >= 3 else None)
+            said = str(failure) if isinstance(failure, FleetError) else (
+                f"{type(failure).__name__}: {failure}. This is a defect of the collection; please report it with the output of -vvv.")
+            raise AnsibleParserError(said) from (failure if self.display.verbosity >= 3 else None)
 
     def _fill(self, path: str, source: str, cache: bool) -> None:
         clouds = self._clouds(path, source)
         records = self._records(clouds, path, cache)
+        tag_groups = self.get_option("tag_groups")
+        group_lists = [group_names(record, tag_groups) for record in records]
         host_names = names.assign(
             records, self.get_option("hostnames"), on_duplicate=self.get_option("on_duplicate"),
-            taken=self._names_of_others(records), warn=self.display.warning)
+            taken=self._names_of_others(records), groups=self._group_names(group_lists), warn=self.display.warning)
         hosts = populate(
             self.inventory, records, host_names, {cloud.name: cloud for cloud in clouds},
-            connect_to=self.get_option("connect_to"), ip_family=self.get_option("ip_family"),
-            tag_groups=self.get_option("tag_groups"))
+            connect_to=self.get_option("connect_to"), ip_family=self.get_option("ip_family"), group_lists=group_lists)
         self._explain(host_names, records)
         Expressions(
             self, compose=self.get_option("compose"), groups=self.get_option("groups"),
@@ -438,12 +442,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         key = f"{self.get_cache_key(path)}_{store.fleet_key(clouds, options, os.environ, settings.base_dir)}"
         if cache:
             try:
-                return plain(self._cache[key])
+                return store.thawed(self._cache[key])
             except KeyError:
-                pass
+                pass  # nothing there, or something that is not ours
+            except Exception as odd:  # whatever a cache plugin makes of a damaged file
+                self.display.warning(f"the inventory cache cannot be read ({type(odd).__name__}); asking the clouds")
         answer = read(clouds, settings, policy, options)
         if answer.complete:
-            self._cache[key] = answer.records
+            self._cache[key] = store.frozen(answer.records)
         return answer.records
 
     def update_cache_if_changed(self) -> None:
@@ -457,6 +463,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         ours = {(record["cloud"], record["id"]) for record in records}
         return {name for name, host in self.inventory.hosts.items()
                 if (host.vars.get("fleet_cloud"), host.vars.get("fleet_id")) not in ours}
+
+    def _group_names(self, group_lists: list[list[str]]) -> set[str]:
+        """Groups there are and will be, as far as that is known before expressions are evaluated."""
+        composed = {self._sanitize_group_name(name) for name in self.get_option("groups") or {}}
+        return composed.union(self.inventory.groups, *group_lists)
 
     def _explain(self, host_names: list[str], records: store.Records) -> None:
         if self.display.verbosity < 2:

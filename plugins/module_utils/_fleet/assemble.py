@@ -102,6 +102,6 @@ def _evidence_of(
 def _tagged_port(evidence: NodeEvidence) -> int | None:
     for tag in SSH_PORT_TAGS:
         value = evidence.login.metadata.get(tag) or evidence.tags.get(tag, "")
-        if value.isdecimal() and 0 < int(value) < 65536:
+        if value.isdecimal() and len(value) <= 5 and 0 < int(value) < 65536:
             return int(value)
     return None

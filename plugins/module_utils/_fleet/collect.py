@@ -163,11 +163,19 @@ class _Collector:
     def _read(self, number: int, order: int, provider: Provider, scope: str) -> None:
         cloud, run = provider.cloud, provider.run
         nodes = tuple(
-            assemble.node(
-                evidence, provider=cloud.provider, cloud=cloud.name, operator_login_user=cloud.login_user,
-                operator_ssh_port=cloud.ssh_port, operator_roles=cloud.roles)
-            for evidence in provider.evidence(scope) if wanted(evidence, cloud.filters, run.states))
+            _concluded(evidence, cloud) for evidence in provider.evidence(scope) if wanted(evidence, cloud.filters, run.states))
         self._finish((number, order), Answer(cloud, scope, nodes))
+
+
+def _concluded(evidence: NodeEvidence, cloud: Cloud) -> Node:
+    try:
+        return assemble.node(
+            evidence, provider=cloud.provider, cloud=cloud.name, operator_login_user=cloud.login_user,
+            operator_ssh_port=cloud.ssh_port, operator_roles=cloud.roles)
+    except ValueError as odd:  # an address that is none
+        raise FleetError(
+            "read the nodes", why=f"unusable answer: node {evidence.id}: {odd}", code="bad_answer",
+            fix="Check that the endpoint is the cloud's and that no proxy answers in its place.") from None
 
 
 def wanted(evidence: NodeEvidence, filters: Filters, states: frozenset[str]) -> bool:

@@ -18,7 +18,7 @@ def as_dict(node: Node) -> dict[str, Any]:
     image, why = node.image, node.why
     data: dict[str, Any] = {name: getattr(node, name) for name in _PLAIN}
     data["image"] = {"id": image.id, "name": image.name, "distro": image.distro, "version": image.version}
-    data["tags"] = dict(node.tags)
+    data["tags"] = harmless(node.tags)
     data["interfaces"] = [
         {
             "network": interface.network,
@@ -36,8 +36,18 @@ def as_dict(node: Node) -> dict[str, Any]:
     data["security_groups"] = list(node.security_groups)
     data["host_keys"] = None if node.host_keys is None else list(node.host_keys)
     data["why"] = {"public_ip": why.public_ip, "login_user": why.login_user, "network_role": why.network_role}
-    data["extra"] = dict(node.extra)
+    data["extra"] = harmless(node.extra)
     return data
+
+
+def harmless(value: Any) -> Any:
+    """The value with every key that begins with ``__ansible_`` renamed: Ansible's JSON takes such a key for a mark of its
+    own (unsafe, vault, type), and whoever may set a tag could forge one."""
+    if isinstance(value, Mapping):
+        return {f"x{key}" if str(key).startswith("__ansible_") else key: harmless(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [harmless(item) for item in value]
+    return value
 
 
 def from_dict(data: Mapping[str, Any]) -> Node:

@@ -36,12 +36,14 @@ def assign(
     *,
     on_duplicate: str = "suffix",
     taken: Collection[str] = (),
+    groups: Collection[str] = (),
     warn: Callable[[str], None] = lambda text: None,
 ) -> list[str]:
     """A name for each record, in their order.
 
     hostnames: what to name a node by, first that it has; its id when it has none. Of nodes with one name the oldest
-    keeps it, the others get ``-<short id>``. taken: names of other hosts that are in the inventory already.
+    keeps it, the others get ``-<short id>``. taken: names of other hosts that are in the inventory already. groups:
+    names of groups, which Ansible would confuse with a host of the same name.
     Raises FleetError for twins when on_duplicate is ``fail``.
     """
     wishes = [_wish(record, hostnames) for record in records]
@@ -49,13 +51,14 @@ def assign(
     for index, wish in enumerate(wishes):
         by_wish.setdefault(wish, []).append(index)
     names = list(wishes)
-    used = set(taken) | RESERVED | {wish for wish in by_wish if wish not in taken}
+    reserved = RESERVED.union(groups)
+    used = set(reserved).union(taken, by_wish)
     for wish, twins in by_wish.items():
-        free = wish not in taken and wish not in RESERVED
+        free = wish not in taken and wish not in reserved
         if free and len(twins) == 1:
             continue
         twins.sort(key=lambda index: _age(records[index]))
-        if on_duplicate == "fail" and wish not in RESERVED:
+        if on_duplicate == "fail" and wish not in reserved:
             raise FleetError(
                 f"several nodes are named '{wish}'", why=_list(records, twins), code="duplicate",
                 fix="Rename them, choose other 'hostnames', or set on_duplicate: suffix.")
@@ -64,7 +67,7 @@ def assign(
             names[index] = _suffixed(wish, str(records[index]["id"]), used)
             used.add(names[index])
         keeps = f"; the oldest keeps the name ({_label(records[twins[0]])})" if free else ""
-        reason = "the name has a meaning of its own in Ansible" if wish in RESERVED else "several nodes have this name"
+        reason = "the name has a meaning of its own in Ansible" if wish in reserved else "several nodes have this name"
         warn(f"'{wish}': {reason}{keeps}; shown with their id: " + ", ".join(
             f"{names[index]} ({_label(records[index])})" for index in renamed))
     return names

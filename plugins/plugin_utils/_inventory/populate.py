@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud
 
 from .trust import clean
-from .variables import group_names, host_variables
+from .variables import host_variables
 
 
 def populate(
@@ -20,9 +20,9 @@ def populate(
     *,
     connect_to: Sequence[str],
     ip_family: str,
-    tag_groups: Sequence[str],
+    group_lists: Sequence[Sequence[str]],
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Add one host for each record; returns (host name, its variables) for the expressions that follow.
+    """Add one host for each record to the groups of its list; returns (host name, its variables) for the expressions that follow.
 
     Those are put together when they are asked for: kept for all hosts they would take 1.2 kB each.
     """
@@ -30,7 +30,7 @@ def populate(
     same: dict[tuple[str, ...], tuple[str, ...]] = {}
     groups = inventory.groups
     inventory.add_group("fleet")
-    for name, record in zip(host_names, records, strict=True):
+    for name, record, group_list in zip(host_names, records, group_lists, strict=True):
         variables = clean(host_variables(
             record, connect_to=connect_to, ip_family=ip_family, bastion=clouds[record["cloud"]].bastion))
         inventory.add_host(name, "fleet")
@@ -38,7 +38,7 @@ def populate(
         # and newer (five times the cost of all else here); clean() has already given each string its right trust.
         host = inventory.hosts[name]
         host.vars.update(variables)
-        for group in group_names(record, tag_groups):
+        for group in group_list:
             if group not in groups:
                 inventory.add_group(group)
             # add_child() would look up both by their names again, and take a host named like a group for the group

@@ -48,6 +48,22 @@ def fleet_key(clouds: Sequence[Cloud], settings: Mapping[str, Any], environ: Map
     return hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
 
 
+def frozen(records: Records) -> str:
+    """The records as one string of ASCII, so that no cache plugin reads a meaning of its own into tags of a cloud."""
+    return json.dumps(records)
+
+
+def thawed(cached: Any) -> Records:
+    """The records that frozen made this of. Raises KeyError when something else stands there."""
+    try:
+        records = json.loads(str(cached))
+    except ValueError:
+        raise KeyError("no records") from None
+    if not isinstance(records, list):
+        raise KeyError("no records")
+    return records
+
+
 def protect_cache_files(cache: Any) -> None:
     """Give a file-based cache plugin's files mode 0600; Ansible's own writes them 0644. cache: the plugin's adjudicator."""
     folder = getattr(getattr(cache, "_plugin", None), "_cache_dir", None)

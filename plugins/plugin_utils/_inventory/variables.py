@@ -12,6 +12,9 @@ from typing import Any
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Bastion
 
 Record = Mapping[str, Any]
+_HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+"""What may be connected to by its name: ssh would take one that begins with a dash for an option."""
+
 _INVALID_IN_GROUP = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -44,7 +47,7 @@ def address_for(record: Record, connect_to: Sequence[str], ip_family: str = "any
     """The address to connect to: the first kind of connect_to that the node has, within ip_family."""
     for kind in connect_to:
         if kind == "name":
-            found = record["name"]
+            found = record["name"] if _HOST_NAME.fullmatch(record["name"] or "") else None
         elif ip_family != "any" and not kind.endswith(ip_family):
             continue
         elif kind.startswith("management_"):

@@ -1,6 +1,6 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the measurements run in: one virtual environment for ours and theirs, and this checkout as a collection."""
+"""What the measurements run in: one virtual environment for ours and theirs, and a copy of this collection."""
 from __future__ import annotations
 
 import json
@@ -49,9 +49,10 @@ class Environment:
         self.bin = lab.venv("bench", wanted) / "bin"
         self._tree = self.folder / "tree"
         place = self._tree / "ansible_collections" / "hybridops" / "fleet"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        place.symlink_to(CHECKOUT)
+        shutil.rmtree(place, ignore_errors=True)
+        for part in ("plugins", "meta"):  # a copy: who edits the checkout meanwhile does not change what is measured
+            shutil.copytree(CHECKOUT / part, place / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(CHECKOUT / "galaxy.yml", place)
 
     def variables(self, folder: Path, own: dict[str, str]) -> dict[str, str]:
         """The environment of a child: nothing of the operator's clouds or Ansible settings, and own on top."""

@@ -162,20 +162,34 @@ def test_cache(fleet: Load, tmp_path: Path) -> None:
     fleet(**keys)
     file, = folder.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    (tmp_path / "r42.yml").rename(tmp_path / "away.yml")
-    inventory = fleet(**keys)  # answered without the rack file
+    written = file.stat().st_mtime_ns
+    inventory = fleet(**keys)
+    assert file.stat().st_mtime_ns == written, "answered from the cache"
     assert inventory.hosts["db-1"].vars["ansible_host"] == "198.51.100.21"
     assert str(inventory.hosts["db-1"].vars["fleet_tags"]["evil"]) == "{{ 7 * 7 }}"
-    with pytest.raises(AnsibleError, match="No such file"):
-        fleet(use_cache=False, **keys)
-    with pytest.raises(AnsibleError, match="No such file"):
-        fleet(**keys, states=["running"])  # other options: another key
+    fleet(**keys, states=["running"])  # other options: another key
+    assert len(list(folder.iterdir())) == 2
+    (tmp_path / "r42.yml").write_text("nodes: [{name: new-1}]", encoding="utf-8")
+    assert list(fleet(**keys).hosts) == ["new-1"], "an edited rack file is another fleet"
+    fleet(use_cache=False, **keys)
+    file.write_text('"something else"', encoding="utf-8")
+    (tmp_path / "r42.yml").write_text(yaml.safe_dump(RACK), encoding="utf-8")
+    assert sorted(fleet(**keys).hosts) == ["db-1", "db-2", "old"], "what is not ours in the cache is not used"
 
 
 def test_the_cache_holds_plain_json(fleet: Load, tmp_path: Path) -> None:
     fleet(cache=True, cache_plugin="ansible.builtin.jsonfile", cache_connection=str(tmp_path / "cache"))
     file, = (tmp_path / "cache").iterdir()
     assert "db-1" in json.dumps(json.loads(file.read_text(encoding="utf-8")))
+
+
+def test_a_tag_cannot_forge_a_mark_of_ansible(fleet: Load, tmp_path: Path) -> None:
+    forged = {"__ansible_unsafe": "{{ 7 * 7 }}", "__ansible_vault": "x", "__ansible_type": "y"}
+    (tmp_path / "r42.yml").write_text(json.dumps({"nodes": [{"name": "a", "tags": forged}]}), encoding="utf-8")
+    keys: dict[str, Any] = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+    for _time in ("read", "from the cache"):
+        tags = fleet(**keys).hosts["a"].vars["fleet_tags"]
+        assert dict(tags) == {"x__ansible_unsafe": "{{ 7 * 7 }}", "x__ansible_vault": "x", "x__ansible_type": "y"}
 
 
 def test_two_sources_never_merge_two_machines(fleet: Load, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from ...errors import FleetError
 from ...shape import NodeEvidence
 from ..base import Provider, Run, together
-from . import filters, shape, spec
+from . import filters, shape, spec, xmltree
 from .client import IMAGES, INSTANCES, ROUTE_TABLES, SUBNETS, Ec2, Operation
 from .network import Networks
 from .regions import Regions
@@ -74,7 +74,10 @@ class AwsProvider(Provider):
             following, *described = together(lambda: next(pages, None), *self._images(scope, new))
             for answer in described:
                 images.update(shape.amis(self._accept(scope, IMAGES, answer) or ()))
-            yield from shaper.nodes(page)
+            try:
+                yield from shaper.nodes(page)
+            except ValueError as odd:  # an address that is none
+                raise xmltree.bad_answer(INSTANCES.what, f"an instance holds what EC2 never sends ({odd})") from None
             page = following
 
     def _images(self, region: str, ids: Sequence[str]) -> list[Callable[[], list[Element] | FleetError]]:

@@ -46,7 +46,9 @@ def _regions(value: list[str]) -> str | None:
 
 
 def _url(value: str) -> str | None:
-    return None if re.match(r"https?://[^/\s]", value) else "is not an address of the form http(s)://host:port"
+    if not re.match(r"https?://[^/\s]", value):
+        return "is not an address of the form http(s)://host:port"
+    return "must not hold credentials; AWS takes them from profiles and the environment" if "@" in value else None
 
 
 def _arn(value: str) -> str | None:

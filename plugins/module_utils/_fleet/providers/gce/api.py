@@ -99,14 +99,14 @@ def aggregated_page(what: str, answer: Mapping[str, Any]) -> Page:
     """A page of the instances of all zones. Raises FleetError when it is not complete.
 
     Zones without instances on a page are listed there with a warning, so a page without any zone must say that
-    nothing is on it, or that there is another page.
+    nothing is on it.
     """
-    _expect_kind(what, answer, "compute#instanceAggregatedList")
+    _expect_kind(what, answer, "compute#instanceAggregatedList", "items")
     missing = {_zone(name): "UNREACHABLE" for name in answer.get("unreachables") or ()}
     missing |= _warned(answer.get("warning"), "the project")
     scopes = answer.get("items")
     token = answer.get("nextPageToken")
-    if scopes is None and not token and (answer.get("warning") or {}).get("code") != _EMPTY:
+    if scopes is None and (answer.get("warning") or {}).get("code") != _EMPTY:
         raise bad_answer(what, "a page without items")
     if not isinstance(scopes or {}, Mapping):
         raise bad_answer(what, "items is not a mapping of zones")
@@ -123,30 +123,31 @@ def aggregated_page(what: str, answer: Mapping[str, Any]) -> Page:
 
 def zone_page(what: str, answer: Mapping[str, Any]) -> Page:
     """A page of the instances of one zone. An empty zone has no items, but its list still has kind and id."""
-    _expect_kind(what, answer, "compute#instanceList")
+    _expect_kind(what, answer, "compute#instanceList", "items")
     missing = _warned(answer.get("warning"), "the zone")
     if missing:
         raise partial(what, missing)
     token = answer.get("nextPageToken")
-    if "items" not in answer and not token and not answer.get("id"):
+    if "items" not in answer and (token or not answer.get("id")):
         raise bad_answer(what, "a page without items")
     return Page(_rows(what, answer.get("items")), token or None)
 
 
 def network_page(what: str, answer: Mapping[str, Any]) -> Page:
     """A page of a project's networks."""
-    _expect_kind(what, answer, "compute#networkList")
+    _expect_kind(what, answer, "compute#networkList", "items")
     return Page(_rows(what, answer.get("items")), answer.get("nextPageToken") or None)
 
 
 def project_metadata(what: str, answer: Mapping[str, Any]) -> Any:
     """The metadata that all instances of a project share, None when there is none."""
-    _expect_kind(what, answer, "compute#project")
+    _expect_kind(what, answer, "compute#project", "name")
     return answer.get("commonInstanceMetadata")
 
 
-def _expect_kind(what: str, answer: Mapping[str, Any], kind: str) -> None:
-    if answer.get("kind") != kind:
+def _expect_kind(what: str, answer: Mapping[str, Any], kind: str, holds: str) -> None:
+    """The answer says that it is of that kind; one that says nothing (Google's always do) must hold that key."""
+    if answer.get("kind") != kind and ("kind" in answer or holds not in answer):
         raise bad_answer(what, f"not a {kind}")
 
 

@@ -48,13 +48,13 @@ _FILE_TYPES = {
     "authorized_user": ("google.oauth2.credentials", "from_authorized_user_info", None),  # scopes were given at login
     "impersonated_service_account": (
         "google.auth.impersonated_credentials", "from_impersonated_service_account_info", READ_SCOPE),
-    "external_account_authorized_user": ("google.auth.external_account_authorized_user", "from_info", PLATFORM_SCOPE),
+    "external_account_authorized_user": ("google.auth.external_account_authorized_user", "from_info", None),
     "external_account": ("google.auth.identity_pool", "from_info", PLATFORM_SCOPE),
     "external_account from AWS": ("google.auth.aws", "from_info", PLATFORM_SCOPE),
     "external_account from a program": ("google.auth.pluggable", "from_info", PLATFORM_SCOPE),
 }
-"""Types of credentials files: module of google-auth, its loader, and the scope to ask for. Federated tokens take
-cloud-platform only."""
+"""Types of credentials files: module of google-auth, its loader, and the scope to ask for (None: it was settled at
+login). Federated tokens take cloud-platform only."""
 
 
 class Client:
@@ -93,7 +93,8 @@ class Client:
         if answer.status_code == 401 and self._renewable:  # ended before its time: one new token, one more try
             answer = self._send(what, url, query, self._signed(refused=headers))
         if answer.status_code != 200:
-            raise api.refusal(what, project, answer.status_code, answer.headers, answer.content, self._place)
+            said = _without_token(answer.content, headers)
+            raise api.refusal(what, project, answer.status_code, answer.headers, said, self._place)
         return api.decode(what, answer.content)
 
     def _signed(self, refused: Mapping[str, str] | None = None) -> Mapping[str, str]:
@@ -113,6 +114,14 @@ class Client:
             return self._session.get(url, params=query, headers=headers, timeout=timeout, allow_redirects=False)
         except requests.RequestException as broken:
             raise transport_failure(what, url, broken) from broken
+
+
+def _without_token(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """An error's body without the token of the request, which some servers quote."""
+    tokens = [value.rpartition(" ")[2].encode() for name, value in headers.items() if name.lower() == "authorization"]
+    for token in filter(None, tokens):
+        body = body.replace(token, b"***")
+    return body
 
 
 class _BoundedTransport:

@@ -3,6 +3,9 @@
 """Options and identity of provider metal: rack files, Ironic, Redfish services. Imports no SDK."""
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,14 @@ if TYPE_CHECKING:
     from ...fleet_file import Cloud
 
 _NEEDED = {"file": "path", "ironic": None, "redfish": "baseuri"}
+
+
+def _baseuri(value: str) -> str | None:
+    if not re.match(r"https?://[^/\s]", value):
+        return "is not an address of the form https://host:port"
+    if "@" in value:
+        return "must not hold credentials; write 'username' and 'password' beside it"
+    return None
 
 
 def _sources(value: Any) -> str | None:
@@ -31,7 +42,7 @@ OPTIONS = (
         Option("kind", required=True, choices=tuple(_NEEDED)),
         Option("path"),
         Option("cloud"),
-        Option("baseuri"),
+        Option("baseuri", check=_baseuri),
         Option("username"),
         Option("password", secret=True),
         Option("validate_certs", "bool", default=True),
@@ -40,12 +51,22 @@ OPTIONS = (
 
 
 def identity(options: Mapping[str, Any], environ: Mapping[str, str], base_dir: str = ".") -> Sequence[str]:
-    """The credentials of the Ironic sources; those of the others are options themselves."""
+    """The credentials of the Ironic sources and the contents of the rack files; the rest are options themselves."""
     parts: list[str] = []
     for source in options["sources"]:
+        if source["kind"] == "file":
+            parts.append(_digest(os.path.join(base_dir, os.path.expanduser(source["path"]))))
         if source["kind"] == "ironic":
             parts += openstack.identity({"cloud": source["cloud"]}, environ, base_dir)
     return parts
+
+
+def _digest(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return "absent"  # told when it is read
 
 
 def open_cloud(cloud: Cloud, run: Run) -> Provider:

@@ -80,12 +80,14 @@ class Region:
             if following in seen:
                 raise bad_answer(what, "the link to the next page leads back to an earlier page")
             seen.append(following)
-            query = following
+            query = {**params, **following}  # a thin link may name the marker only
 
     def _once(self, url: str, params: Params | None, headers: Mapping[str, str], what: str) -> dict[str, Any]:
         answer = self.access.fetch(url, params, {"Accept": "application/json", **headers}, what)
         if answer.status_code >= 400:
-            raise from_answer(what, answer.status_code, answer.reason, answer.headers, answer.text)
+            token = answer.request.headers.get("X-Auth-Token") if answer.request is not None else None
+            text = answer.text.replace(str(token), "***") if token else answer.text  # some servers quote it
+            raise from_answer(what, answer.status_code, answer.reason, answer.headers, text)
         try:
             body = answer.json()
         except ValueError:

@@ -89,7 +89,7 @@ def test_a_disabled_cloud_is_not_read_but_is_checked() -> None:
         ({"a": {"provider": "metal", "sources": []}}, "clouds.a.sources: names no source"),
         ({"a": {"provider": "metal", "sources": [{"kind": "file"}]}}, "clouds.a.sources: source 0 of kind file needs 'path'"),
         ({"a": {"provider": "metal", "sources": [FILE, {"kind": "redfish"}]}}, "clouds.a.sources: source 1 of kind redfish needs 'baseuri'"),
-        ({"a": {"provider": "metal", "sources": [{"kind": "redfish", "baseuri": "u", "password": 12345}]}},
+        ({"a": {"provider": "metal", "sources": [{"kind": "redfish", "baseuri": "http://u", "password": 12345}]}},
          "clouds.a.sources[0].password: expected a string, found a int"),
     ],
 )

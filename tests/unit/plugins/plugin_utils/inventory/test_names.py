@@ -60,6 +60,13 @@ def test_names_with_a_meaning_in_ansible_are_never_given(reserved: str) -> None:
     assert "meaning" in said[0]
 
 
+def test_a_machine_named_like_a_group_is_no_group() -> None:
+    said: list[str] = []
+    nodes = [record("provider_aws", "i-0123456789abcdef0"), record("web", "2")]
+    assert assign(nodes, ["name"], groups={"provider_aws", "state_running"}, warn=said.append) == ["provider_aws-9abcdef0", "web"]
+    assert len(said) == 1
+
+
 def test_preferences() -> None:
     nodes = [
         record("a", "1", tags={"Name": "from-tag"}), record("b", "2", public_ip="203.0.113.9"), record("c", "3"), record(None, "i-4")]

@@ -29,6 +29,9 @@ def record(**values: Any) -> dict[str, Any]:
         ({"public_ipv4": None}, DEFAULT, "ipv4", "10.0.0.5"),
         ({"public_ipv4": None, "public_ipv6": None, "private_ipv4": None}, DEFAULT, "any", None),
         ({}, ["private_ipv6", "name"], "any", "web-1"),
+        ({"name": "-oProxyCommand=x"}, ["name", "public_ipv4"], "any", "203.0.113.9"),
+        ({"name": "two words"}, ["name"], "any", None),
+        ({"name": None}, ["name"], "any", None),
         ({}, ["management_ipv4", "public_ipv4"], "any", "203.0.113.9"),
         ({"interfaces": [{"addresses": [
             {"role": "management", "family": 6, "ip": "fd00::1"}, {"role": "management", "family": 4, "ip": "10.9.0.1"}]}]},
