@@ -16,12 +16,14 @@ _NO_KEY: Any = object()
 class Ledger:
     """The inventory, with composed variables cleaned.
 
-    ``composed`` notes their names and ``joined`` the groups that a host was put into; the reader empties them.
+    ``composed`` notes their names and ``joined`` the groups that a host was put into; the reader empties them. ``member`` is
+    the host that Constructable is about to put into a composed group.
     """
 
     def __init__(self, inventory: Any) -> None:
         self.composed: set[str] = set()
         self.joined: list[str] = []
+        self.member: str | None = None
         self._inventory = inventory
         self._hosts, self._groups = inventory.hosts, inventory.groups
 
@@ -36,6 +38,12 @@ class Ledger:
             self._hosts[entity].set_variable(name, clean(value))
         else:
             self._inventory.set_variable(entity, name, clean(value))
+
+    def add_child(self, group: str, child: str) -> Any:
+        """As InventoryData's, but for the host that ``member`` names: InventoryData would take it for a group of its name."""
+        if child == self.member:
+            return self._inventory.add_host(child, group)
+        return self._inventory.add_child(group, child)
 
     def add_host(self, host: str, group: str) -> None:
         """Put a host the inventory holds into a group."""
@@ -93,7 +101,11 @@ class AnsibleOwn(BaseInventoryPlugin, Constructable):
 
     def add_to_group(self, name: str, condition: Any, scope: Mapping[str, Any], host: str, strict: bool) -> None:
         """One entry of ``groups``; scope is all that the condition sees. Raises AnsibleParserError when strict."""
-        self._add_host_to_composed_groups({name: condition}, scope, host, strict, fetch_hostvars=False)
+        self.inventory.member = host
+        try:
+            self._add_host_to_composed_groups({name: condition}, scope, host, strict, fetch_hostvars=False)
+        finally:
+            self.inventory.member = None
 
     def add_to_keyed(self, entry: Any, variables: Mapping[str, Any], host: str, strict: bool) -> None:
         """One entry of ``keyed_groups``. Raises AnsibleParserError when it cannot be used at all, or when strict."""

@@ -105,7 +105,7 @@ class _Group:
                 self._ansible.add_to_group(self._name, self._condition, scope, host, self._strict)
             return
         if member:
-            ledger.add_child(ledger.add_group(self._safe_name), host)
+            ledger.add_host(host, ledger.add_group(self._safe_name))
 
 
 class _KeyedGroups:

@@ -7,7 +7,6 @@ service start at the same moment instead of waiting for Keystone to take them th
 """
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
 from pathlib import Path
@@ -28,7 +27,8 @@ _INTERFACES = ("public", "internal")
 
 def register(database: Path, stack: Stack) -> None:
     """Enter this lab's addresses; entries of an earlier start are replaced."""
-    with contextlib.closing(sqlite3.connect(database)) as connection:
+    connection = sqlite3.connect(database)
+    try:
         with connection:  # one transaction
             for service, (kind, path) in _TYPES.items():
                 connection.execute(
@@ -41,3 +41,5 @@ def register(database: Path, stack: Stack) -> None:
                         " VALUES (?, ?, ?, ?, ?, 1, '{}')",
                         (f"{service}-{interface}", interface, REGION, service, stack.url(service) + path),
                     )
+    finally:
+        connection.close()
