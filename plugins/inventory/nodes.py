@@ -374,17 +374,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Read the fleet and fill the inventory. Raises AnsibleParserError with a sentence for the operator."""
         super().parse(inventory, loader, path)
+        source = os.path.basename(path)
         try:
             with collector_paused():
-                self._fill(path, os.path.basename(path), cache)
+                self._fill(path, source, cache)
         except Exception as failure:
             # Ansible would only warn and go on with fewer machines: an operator must not act on half a fleet.
             C.INVENTORY_ANY_UNPARSED_IS_FAILED = True
             if isinstance(failure, AnsibleError):
                 raise
-            said = str(failure) if isinstance(failure, FleetError) else (
-                f"{type(failure).__name__}: {failure}. This is a defect of the collection; please report it with the output of -vvv.")
-            raise AnsibleParserError(said) from (failure if self.display.verbosity >= 3 else None)
+            raise AnsibleParserError(self._sentence(failure, source)) from (failure if self.display.verbosity >= 3 else None)
+
+    @staticmethod
+    def _sentence(failure: Exception, source: str) -> str:
+        if isinstance(failure, FleetFileError):  # names the file itself
+            return str(failure)
+        if isinstance(failure, FleetError):
+            return f"{source}: {failure}"
+        return (f"{source}: {type(failure).__name__}: {failure}. This is a defect of the collection; please report it with the "
+                "output of -vvv.")
 
     def _fill(self, path: str, source: str, cache: bool) -> None:
         clouds = self._clouds(path, source)
@@ -435,7 +443,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         settings = Settings(
             timeout=self.get_option("timeout"), retries=self.get_option("retries"), workers=self.get_option("workers"),
             states=tuple(options["states"]), extra=tuple(options["hostvars_extra"]), base_dir=os.path.dirname(os.path.abspath(path)),
-            environ=os.environ, warn=self.display.warning, note=self.display.vv)
+            environ=os.environ,
+            warn=lambda text: self.display.warning(f"{os.path.basename(path)}: {text}"), note=self.display.vv)
         policy = Policy(self.get_option("on_cloud_failure"), store.LastGood(Path(self.get_option("state_dir")).expanduser()))
         if not self.get_option("cache"):
             return read(clouds, settings, policy, options).records

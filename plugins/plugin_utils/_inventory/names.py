@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError, FleetFileError
 
 Record = Mapping[str, Any]
 """A node as ``records.as_dict`` makes it."""
@@ -22,12 +22,11 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 def check_preferences(hostnames: Sequence[str], source: str) -> None:
-    """Raises FleetError for an entry of ``hostnames`` that means nothing."""
+    """Raises FleetFileError for an entry of ``hostnames`` that means nothing."""
     for entry in hostnames:
         if entry not in ("name", "id", *ADDRESS_NAMES) and not (entry.startswith("tag:") and len(entry) > 4):
-            raise FleetError(
-                f"{source}: hostnames: '{entry}' is not possible here", code="fleet_file",
-                fix=f"Choose of: name, id, {', '.join(ADDRESS_NAMES)}, tag:KEY.")
+            raise FleetFileError(
+                source, "hostnames", f"'{entry}' is not possible here", f"Choose of: name, id, {', '.join(ADDRESS_NAMES)}, tag:KEY.")
 
 
 def assign(

@@ -121,7 +121,7 @@ def test_templates_in_the_file_are_the_operator_s(fleet: Load, monkeypatch: pyte
          "fleet.yml: clouds.a.sources[0].path: the template cannot be evaluated"),
         ({"hostnames": ["dns"]}, "fleet.yml: hostnames: 'dns' is not possible here"),
         ({"clouds": {"a": {"provider": "metal", "sources": [{"kind": "file", "path": "none.yml"}]}}},
-         "cloud 'a' (file none.yml): read the rack file: No such file or directory"),
+         "fleet.yml: cloud 'a' (file none.yml): read the rack file: No such file or directory"),
     ],
 )
 def test_failures_are_one_sentence_and_end_the_command(fleet: Load, keys: dict[str, Any], sentence: str) -> None:
