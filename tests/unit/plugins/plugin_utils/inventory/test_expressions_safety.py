@@ -97,7 +97,9 @@ class Site:
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"), "ANSIBLE_DEPRECATION_WARNINGS": "0",
         }
         done = subprocess.run(
-            [sys.executable, "-m", "ansible", *command], env=environment, cwd=self.folder, capture_output=True, text=True, timeout=120,
+            # the command's own entry point: ansible-test runs Ansible from a folder, without its installed commands
+            [sys.executable, "-c", f"from ansible.cli.{command[0]} import main; main()", *command[1:]],
+            env=environment, cwd=self.folder, capture_output=True, text=True, timeout=120,
             check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
