@@ -3,8 +3,8 @@
 """What an inventory costs, ours beside the clouds' own plugins: ``python3 tests/bench/run.py``.
 
 Makes its virtual environment, serves recorded clouds on loopback, measures every plugin on the same pages, prints the
-figures beside their goals. Takes about half an hour, nearly all of it the upstream plugins' at 10,000 hosts; for a
-quick look: ``--hosts 1000`` or ``--skip-upstream``. The exit status does not depend on the figures.
+figures beside their goals. Takes a quarter of an hour, most of it the upstream plugins at 10,000 hosts; for a quick
+look: ``--hosts 1000`` or ``--skip-upstream``. The exit status does not depend on the figures.
 """
 from __future__ import annotations
 

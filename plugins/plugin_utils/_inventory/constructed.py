@@ -48,7 +48,7 @@ class Ledger:
     def add_host(self, host: str, group: str) -> None:
         """Put a host the inventory holds into a group."""
         self.joined.append(group)
-        self._inventory.add_host(host, group)
+        self._groups[group].add_host(self._hosts[host])  # InventoryData's looks everything up by name again
 
 
 class AnsibleOwn(BaseInventoryPlugin, Constructable):

@@ -39,8 +39,10 @@ class Expressions:
         self._ansible = ansible = AnsibleOwn(plugin)
         self._extra = ansible.extra_variables()
         environment = PureEnvironment()
+        # Names as plain strings: a tagged one would be copied into the variables of every host (2.7 kB each).
         self._compose = [
-            (name, source, Program(source, environment, ansible.evaluate)) for name, source in (compose or {}).items()
+            (str.__str__(name) if isinstance(name, str) else name, source, Program(source, environment, ansible.evaluate))
+            for name, source in (compose or {}).items()
         ]
         self._groups = [
             _Group(name, condition, ansible, environment, strict) for name, condition in (groups or {}).items()
@@ -54,6 +56,8 @@ class Expressions:
         variables set on it (not the host's own), which have been through ``trust.clean``. Raises AnsibleError and
         AnsibleParserError with Constructable's texts.
         """
+        if not self._compose and not self._groups and not self._keyed:
+            return
         ledger = self._ansible.work_on(inventory)
         for host, variables in hosts:
             self._compose_variables(ledger, host, variables)

@@ -17,6 +17,9 @@ ADDRESS_NAMES = (
 RESERVED = frozenset({"localhost", "127.0.0.1", "::1", "all", "ungrouped", "fleet"})
 """Names with a meaning of their own in Ansible: a cloud's node must not become the controller or a group."""
 
+WARNINGS = 20
+"""Names told one by one; of a fleet with thousands of twins the rest is only counted."""
+
 _UNSAFE = re.compile(r"[^\w.:@+-]")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -52,6 +55,7 @@ def assign(
     names = list(wishes)
     reserved = RESERVED.union(groups)
     used = set(reserved).union(taken, by_wish)
+    said: list[str] = []
     for wish, twins in by_wish.items():
         free = wish not in taken and wish not in reserved
         if free and len(twins) == 1:
@@ -67,8 +71,12 @@ def assign(
             used.add(names[index])
         keeps = f"; the oldest keeps the name ({_label(records[twins[0]])})" if free else ""
         reason = "the name has a meaning of its own in Ansible" if wish in reserved else "several nodes have this name"
-        warn(f"'{wish}': {reason}{keeps}; shown with their id: " + ", ".join(
+        said.append(f"'{wish}': {reason}{keeps}; shown with their id: " + ", ".join(
             f"{names[index]} ({_label(records[index])})" for index in renamed))
+    for text in said[:WARNINGS]:
+        warn(text)
+    if len(said) > WARNINGS:
+        warn(f"{len(said) - WARNINGS} more names are those of several nodes or have a meaning in Ansible; choose other 'hostnames'")
     return names
 
 

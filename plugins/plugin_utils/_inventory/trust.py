@@ -41,16 +41,17 @@ def clean(value: Any) -> Any:
 
     Dict keys become plain strings: Ansible evaluates no key. Values of other types (dates, for one) stay as they are.
     """
-    if value is None:
-        return None
+    kind = value.__class__
+    if kind is str:  # by far the most; the exact type is asked first, as that is what costs least
+        return _clean_text(value)
+    if value is None or kind is bool or kind is int:
+        return value
+    if kind is dict or isinstance(value, Mapping):
+        return {str.__str__(key) if isinstance(key, str) else key: clean(item) for key, item in value.items()}
+    if kind is list or isinstance(value, (list, tuple)):
+        return [clean(item) for item in value]
     if isinstance(value, str):
         return _clean_text(value)
-    if isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, Mapping):
-        return {str.__str__(key) if isinstance(key, str) else key: clean(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [clean(item) for item in value]
     return value
 
 

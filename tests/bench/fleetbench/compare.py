@@ -103,8 +103,8 @@ def start_up(environment: Environment) -> StartUp:
             for cloud in CLOUDS:
                 contestant = ours(cloud, server.url)
                 server.start_up(contestant)  # writes bytecode
-                costs[cloud][hosts] = statistics.median(server.start_up(contestant) for _ in range(3))
-            floor = statistics.median(server.start_up(None) for _ in range(3))
+                costs[cloud][hosts] = statistics.median(server.start_up(contestant) for _number in range(3))
+            floor = statistics.median(server.start_up(None) for _number in range(3))
     return StartUp(floor, costs)
 
 
@@ -123,12 +123,12 @@ def duels(environment: Environment, hosts: int, *, upstream: bool, say: Say) -> 
 
 def _duel(server: Server, cloud: str, hosts: int, expressions: int, repeats: int, *, upstream: bool) -> Duel:
     """One pair of figures. Raises MeasuringError also when the two did not come to the same result."""
-    first = [server.measure(ours(cloud, server.url), expressions) for _ in range(repeats)]
+    first = [server.measure(ours(cloud, server.url), expressions) for _number in range(repeats)]
     mine = _cost(ours(cloud, server.url).plugin, hosts, first)
     if not upstream:
         return Duel(cloud, hosts, expressions, mine, None)
     rival = theirs(cloud, server.url, server.folder)
-    second = [server.measure(rival, expressions) for _ in range(repeats)]
+    second = [server.measure(rival, expressions) for _number in range(repeats)]
     if first[0].results != second[0].results:
         raise MeasuringError(f"the expressions made other variables or groups with {rival.plugin} than with ours")
     return Duel(cloud, hosts, expressions, mine, _cost(rival.plugin, hosts, second))
@@ -153,7 +153,7 @@ def fleet(environment: Environment, hosts: int, say: Say) -> Fleet:
 
         def measured(expressions: int) -> Sample:
             say(f"three clouds, {hosts} hosts, {expressions} expressions")
-            samples = [server.measure(contestant, expressions, cold=True) for _ in range(3)]
+            samples = [server.measure(contestant, expressions, cold=True) for _number in range(3)]
             for sample in samples:
                 if sample.hosts != hosts:
                     raise MeasuringError(f"three clouds showed {sample.hosts} hosts of {hosts}")

@@ -69,7 +69,7 @@ class Server:
         except (ValueError, TypeError):
             ending = "\n".join(done.stderr.strip().splitlines()[-12:])
             raise MeasuringError(
-                f"{contestant.plugin} on {contestant.cloud} gave no figures; the end of what it said:\n{ending}") from None
+                f"{contestant.plugin} on {contestant.cloud} gave no figures; what it said last:\n{ending}") from None
         unknown = sorted({request.name for request in requests if request.name.startswith("unknown")})
         if unknown:
             raise MeasuringError(f"{contestant.plugin} asked for what is not recorded: {', '.join(unknown)}")

@@ -125,7 +125,8 @@ def outcome(run: Any, config: Config, hosts: dict[str, Any] | None = None, earli
         for name, value in {**trusted(earlier or {}), **variables}.items():
             inventory.set_variable(host, name, value)
     display, error = Display(), None
-    display._warns, display._deprecations = {}, {}  # each message is shown once per process
+    for told in (display._warns, display._deprecations):
+        told.clear()  # each message is shown once per process
     shown = {kind: getattr(display, kind) for kind in ("warning", "deprecated")}
     for kind in shown:
         setattr(display, kind, lambda msg="", *args, _kind=kind, **kwargs: messages.add((_kind, str(msg))))

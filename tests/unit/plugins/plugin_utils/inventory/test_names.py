@@ -27,6 +27,13 @@ def test_the_oldest_twin_keeps_the_name_whatever_the_order() -> None:
     assert "web-7e2f0cc4" in said[0]
 
 
+def test_thousands_of_twins_are_counted_not_told_one_by_one() -> None:
+    said: list[str] = []
+    assign([record(f"n{number // 2}", str(number)) for number in range(200)], ["name"], warn=said.append)
+    assert len(said) == 21
+    assert said[-1].startswith("80 more names")
+
+
 def test_a_twin_of_unknown_age_is_younger() -> None:
     assert assign([record("web", "a1"), OLD], ["name"]) == ["web-a1", "web"]
 
