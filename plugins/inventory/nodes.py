@@ -402,10 +402,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         host_names = names.assign(
             records, self.get_option("hostnames"), on_duplicate=self.get_option("on_duplicate"),
             taken=self._names_of_others(records), groups=self._group_names(group_lists), warn=self.display.warning)
+        self._explain(host_names, records)
         hosts = populate(
             self.inventory, records, host_names, {cloud.name: cloud for cloud in clouds},
             connect_to=self.get_option("connect_to"), ip_family=self.get_option("ip_family"), group_lists=group_lists)
-        self._explain(host_names, records)
         Expressions(
             self, compose=self.get_option("compose"), groups=self.get_option("groups"),
             keyed_groups=self.get_option("keyed_groups"), strict=self.get_option("strict"),

@@ -14,7 +14,7 @@ from .variables import host_variables
 
 def populate(
     inventory: Any,
-    records: Sequence[Mapping[str, Any]],
+    records: list[dict[str, Any]],
     host_names: Sequence[str],
     clouds: Mapping[str, Cloud],
     *,
@@ -24,13 +24,16 @@ def populate(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Add one host for each record to the groups of its list; returns (host name, its variables) for the expressions that follow.
 
-    Those are put together when they are asked for: kept for all hosts they would take 1.2 kB each.
+    Those are put together when they are asked for: kept for all hosts they would take 1.2 kB each. records is empty
+    afterwards: of 10,000 nodes they take some 50 MiB, which the host variables can use.
     """
     set_on: list[tuple[str, ...]] = []
     same: dict[tuple[str, ...], tuple[str, ...]] = {}
     groups = inventory.groups
     inventory.add_group("fleet")
-    for name, record, group_list in zip(host_names, records, group_lists, strict=True):
+    records.reverse()
+    for name, group_list in zip(host_names, group_lists, strict=True):
+        record = records.pop()
         variables = clean(host_variables(
             record, connect_to=connect_to, ip_family=ip_family, bastion=clouds[record["cloud"]].bastion))
         inventory.add_host(name, "fleet")
