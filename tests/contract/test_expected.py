@@ -9,7 +9,7 @@ from fleetlab.openstack.clouds import CLOUDS as OPENSTACK
 from fleetlab.openstack.layout import Cloud
 from fleetlab.openstack.racks import NODES as IRONIC
 
-from .conftest import Read, nodes
+from .conftest import CLOUDS, Read, nodes
 
 STATE = {"ACTIVE": "running", "SHUTOFF": "stopped", "ERROR": "error"}
 
@@ -93,6 +93,15 @@ def test_the_reason_says_what_the_cloud_s_word_hides(read: Read) -> None:
     by_name = {node.name: node for node in nodes(read("amazon"))}
     assert "not reached from outside" in by_name["bastion-1"].why.public_ip
     assert "OS Login" in {node.name: node for node in nodes(read("google"))}["oslogin-1"].why.login_user
+
+
+def test_no_two_machines_of_the_lab_have_one_public_address(read: Read) -> None:
+    seen: dict[str, str] = {}
+    for cloud in CLOUDS:
+        for node in nodes(read(cloud)):
+            for ip in filter(None, (node.public_ipv4, node.public_ipv6)):
+                assert ip not in seen, f"{node.name} and {seen[ip]}"
+                seen[ip] = f"{node.name} of {cloud}"
 
 
 def test_nodes_of_one_network_share_a_domain_and_others_do_not(read: Read) -> None:

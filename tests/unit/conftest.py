@@ -9,10 +9,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 if not any(type(finder).__name__ == "_AnsibleCollectionFinder" for finder in sys.meta_path):
     try:
         from ansible.plugins.loader import init_plugin_loader
     except ImportError:
         pass
     else:
-        init_plugin_loader([str(next(parent for parent in Path(__file__).parents if parent.name == "ansible_collections").parent)])
+        tree = next((parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections"), None)
+        if tree is None:
+            pytest.exit("these tests run inside ansible_collections/hybridops/fleet: python3 tests/run.py --only units", returncode=3)
+        init_plugin_loader([str(tree)])

@@ -29,7 +29,7 @@ class PublicAddresses:
     def take(self, region: str, in_use: Collection[str]) -> str | None:
         """The next free address of that region as text, or None when all of its part are in use."""
         part = PARTS.get(region, REST)
-        hosts = [str(host) for host in part.hosts()]
+        hosts = [str(host) for host in part.hosts()][::-1]  # from the top: the lab's OpenStack takes from the bottom
         first = self._next.get(part, 0)
         for step in range(len(hosts)):
             place = (first + step) % len(hosts)
