@@ -289,20 +289,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-# Everything of one OpenStack cloud of clouds.yaml
+# Four kinds of infrastructure as one fleet; a file with one of the clouds is a fleet file too
 plugin: hybridops.fleet.nodes
 clouds:
   dream:
     provider: openstack
-    cloud: dreamcompute
-
----
-# Four kinds of infrastructure as one fleet
-plugin: hybridops.fleet.nodes
-clouds:
-  dream:
-    provider: openstack
-    cloud: dreamcompute
+    cloud: dreamcompute  # from clouds.yaml
     regions: [RegionOne]
     networks:
       10.8.0.0/16: {role: management}
