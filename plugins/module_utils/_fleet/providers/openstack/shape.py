@@ -7,6 +7,7 @@ Nothing but "id" is taken for granted: clouds differ in API version and in the e
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -86,7 +87,7 @@ def evidence(server: Record, known: Knowledge) -> NodeEvidence:
         interfaces=_interfaces(server.get("addresses") or {}, known.networks),
         security_groups=tuple(dict.fromkeys(group["name"] for group in server.get("security_groups") or ())),
         login=LoginEvidence(image_properties=image.properties, metadata=metadata),
-        access_ips=tuple(ip for ip in (server.get("accessIPv4"), server.get("accessIPv6")) if ip),
+        access_ips=tuple(_canonical(ip) for ip in (server.get("accessIPv4"), server.get("accessIPv6")) if ip),
         extra={name: server[name] for name in known.extra if name in server and not _secret(name)},
     )
 
@@ -145,6 +146,14 @@ def _addresses(own: Sequence[Record], network: Network, on_network: Sequence[Rec
             if address:
                 found.append(address)
     return tuple(found)
+
+
+def _canonical(ip: str) -> str:
+    """An address as Nova writes those of ports; whoever set accessIPv6 may have written it otherwise."""
+    try:
+        return str(ipaddress.ip_address(ip))
+    except ValueError:
+        return ip
 
 
 def _first_fixed_v4(entries: Sequence[Record]) -> str | None:

@@ -418,3 +418,8 @@ class TestImages:
     def test_boot_from_volume_without_cinder(self, image: Any) -> None:
         node = Cloud().node(server({}, image=image))
         assert (node.image.id, node.image.name, node.image.distro) == (None, None, None)
+
+
+def test_an_access_address_is_the_server_s_however_it_is_written() -> None:
+    record = server({"net0": [fixed("2001:db8::5")]}, accessIPv6="2001:DB8:0::0005")
+    assert Cloud().evidence(record).access_ips == ("2001:db8::5",)
