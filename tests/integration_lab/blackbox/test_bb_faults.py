@@ -45,7 +45,7 @@ def test_lasting_trouble_is_told_and_the_others_are_shown(clouds: Server, site: 
     lines = " ".join(done.err.split()).split("[WARNING]: ")
     silent = []
     for name, (_fault, word) in troubles.items():
-        told = [line for line in lines if line.startswith(f"cloud '{kind}-{name}'")]
+        told = [line for line in lines if line.startswith(f"fleet.yml: cloud '{kind}-{name}'")]
         scope = SCOPES[kind] if name not in ("keystone", "notoken") else name
         if not any(word in line and scope in line and "missing from this inventory" in line for line in told):
             silent.append((name, word, told))
