@@ -185,6 +185,57 @@ options:
             description: For C(kind=redfish), whether the certificate of the service is verified.
             type: bool
             default: true
+          images:
+            description:
+              - For C(kind=ironic), the images that module M(hybridops.fleet.node) may deploy, as Ironic itself has no list of them.
+            type: list
+            elements: dict
+            suboptions:
+              name:
+                description: Name to choose it by.
+                type: str
+                required: true
+              source:
+                description: What Ironic fetches (its C(image_source)), for example V(https://images.example.com/debian-12.qcow2).
+                type: str
+                required: true
+              checksum:
+                description: SHA-512, SHA-256 or MD5 checksum of the image, or the address of a file of checksums.
+                type: str
+              distro:
+                description: Distribution in the image, for example V(debian).
+                type: str
+              version:
+                description: Version of the distribution, for example V("12").
+                type: str
+              arch:
+                description: Processor architecture that it is for, for example V(x86_64).
+                type: str
+              login_user:
+                description: Account that the key of a new node is for. Default the one that the distribution has.
+                type: str
+          pool:
+            description:
+              - For C(kind=redfish), names or ids of the systems that nodes may be bound to. All others are in use, and never touched.
+              - A machine of a rack file is in the pool when the file says C(pool=true) of it. A machine of Ironic is when it is available.
+            type: list
+            elements: str
+          addresses:
+            description:
+              - For C(kind=redfish), addresses of the systems that run, by name or id of the machine. A management board rarely knows them.
+            type: dict
+          boot:
+            description:
+              - For C(kind=redfish), how a machine is started when a node is bound to it. V(pxe) lets it boot from the network once, to be
+                installed. Default is to switch it on as it is.
+            type: str
+            choices: [pxe]
+          reservations:
+            description:
+              - For C(kind=file) and C(kind=redfish), the file in which module M(hybridops.fleet.node) notes which machines are taken.
+                Relative to the fleet file.
+              - Default is the rack file's name with C(.reservations.yml) at its end, or C(redfish-HOST.reservations.yml) beside the fleet file.
+            type: path
   connect_to:
     description:
       - The kinds of address to connect to, in order. The first one a node has becomes C(ansible_host).

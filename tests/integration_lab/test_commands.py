@@ -5,32 +5,20 @@ from __future__ import annotations
 
 import html.parser
 import json
-import os
 import re
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "lab"))
-
-from fleetlab.cli import environment as lab_variables  # noqa: E402
-from fleetlab.core import Lab  # noqa: E402
+from lab_commands import ROOT, lab_environment
 
 INVENTORY = ["-i", "inventories/lab/fleet.yml"]
 
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """The lab's variables for child processes; ansible commands come from the environment that runs the tests."""
-    running = Lab(Path(os.environ.get("FLEET_LAB_STATE", ROOT / ".lab")))
-    if not running.children() or not all(child.alive for child in running.children()):
-        pytest.exit("these tests need a lab: python3 tests/lab up && python3 tests/lab seed", returncode=3)
-    return {**os.environ, **lab_variables(running), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "ANSIBLE_NOCOLOR": "1", "COLUMNS": "200"}
+    return lab_environment()
 
 
 def run(environment: dict[str, str], *command: str, status: int = 0) -> str:

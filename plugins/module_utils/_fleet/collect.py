@@ -144,15 +144,7 @@ class _Collector:
                     self._start_worker()
 
     def _open(self, number: int, cloud: Cloud) -> None:
-        settings = self.settings
-        filters = cloud.filters
-        run = Run(
-            patience=Patience.seconds(settings.timeout, settings.retries),
-            states=frozenset(filters.states or settings.states),
-            extra=settings.extra, base_dir=settings.base_dir, environ=settings.environ,
-            warn=lambda text: settings.warn(f"cloud '{cloud.name}': {text}"),
-            note=lambda text: settings.note(f"cloud '{cloud.name}': {text}"),
-        )
+        run = run_for(cloud, self.settings)
         provider = PROVIDERS[cloud.provider].open(cloud, run)
         scopes = provider.scopes()
         for order, scope in enumerate(scopes):
@@ -165,6 +157,17 @@ class _Collector:
         nodes = tuple(
             _concluded(evidence, cloud) for evidence in provider.evidence(scope) if wanted(evidence, cloud.filters, run.states))
         self._finish((number, order), Answer(cloud, scope, nodes))
+
+
+def run_for(cloud: Cloud, settings: Settings) -> Run:
+    """What a provider needs to work on one cloud; its time begins now."""
+    return Run(
+        patience=Patience.seconds(settings.timeout, settings.retries),
+        states=frozenset(cloud.filters.states or settings.states),
+        extra=settings.extra, base_dir=settings.base_dir, environ=settings.environ,
+        warn=lambda text: settings.warn(f"cloud '{cloud.name}': {text}"),
+        note=lambda text: settings.note(f"cloud '{cloud.name}': {text}"),
+    )
 
 
 def _concluded(evidence: NodeEvidence, cloud: Cloud) -> Node:

@@ -14,7 +14,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.metal import rack_file
 
 INVENTORIES = Path(__file__).resolve().parents[3] / "inventories"
-FILES = sorted(path for path in INVENTORIES.rglob("*.yml") if path.parent.name != "racks")
+FILES = sorted(path for path in INVENTORIES.rglob("*.yml") if path.parent.name not in ("racks", "requirements"))
 FROM_ANSIBLE = {"plugin", "clouds", "compose", "groups", "keyed_groups", "strict", "use_extra_vars", "leading_separator", "cache",
                 "cache_plugin", "cache_connection", "cache_timeout", "cache_prefix"}
 

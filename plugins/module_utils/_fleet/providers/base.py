@@ -20,6 +20,7 @@ from ..shape import NodeEvidence
 
 if TYPE_CHECKING:
     from ..fleet_file import Cloud
+    from .actions import Actions
 
 T = TypeVar("T")
 
@@ -45,6 +46,9 @@ class Run:
 class Provider(abc.ABC):
     """One cloud of the fleet file, opened. Methods raise FleetError, with ``transient`` retries already done."""
 
+    spans_scopes = False
+    """Whether ``actions("")`` acts on all scopes together; then that is what no scope means."""
+
     def __init__(self, cloud: Cloud, run: Run) -> None:
         self.cloud = cloud
         self.run = run
@@ -59,6 +63,10 @@ class Provider(abc.ABC):
 
         A short or malformed answer is an error, never fewer nodes.
         """
+
+    @abc.abstractmethod
+    def actions(self, scope: str) -> Actions:
+        """What can be done in that scope, with the same credentials. Asks nothing yet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

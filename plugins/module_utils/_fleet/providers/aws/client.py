@@ -12,13 +12,14 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from ...errors import FleetError
 from ...retry import parse_retry_after
 from ..base import Run
 from . import faults, xmltree
+from .operations import Operation
 from .partitions import home_of_arn, home_region
 
 MISSING: ImportError | None = None
@@ -34,22 +35,6 @@ except ImportError as missing:
     MISSING = missing
 
 CONNECT_TIMEOUT = 10.0  # seconds
-
-
-class Operation(NamedTuple):
-    """A call of the EC2 API: its name, botocore's method for it, the list it answers, what it is for."""
-
-    name: str
-    method: str
-    items: str
-    what: str
-
-
-INSTANCES = Operation("DescribeInstances", "describe_instances", "reservationSet", "list instances")
-SUBNETS = Operation("DescribeSubnets", "describe_subnets", "subnetSet", "list subnets")
-ROUTE_TABLES = Operation("DescribeRouteTables", "describe_route_tables", "routeTableSet", "list route tables")
-IMAGES = Operation("DescribeImages", "describe_images", "imagesSet", "list images")
-REGIONS = Operation("DescribeRegions", "describe_regions", "regionInfo", "list regions")
 
 
 class Ec2:
@@ -104,10 +89,19 @@ class Ec2:
             if token:
                 seen.add(token)
 
+    def ask(self, region: str, operation: Operation, parameters: Mapping[str, Any]) -> Element:
+        """The answer to one request that may be sent again when it failed in passing: because it changes nothing, or
+        because a second one changes nothing more."""
+        return self._run.patience.run(functools.partial(self.ask_once, region, operation, parameters))
+
+    def ask_once(self, region: str, operation: Operation, parameters: Mapping[str, Any]) -> Element:
+        """The answer to one request, sent once."""
+        return xmltree.parse(self._send(region, operation, parameters), operation.what)
+
     def _page(
         self, region: str, operation: Operation, parameters: Mapping[str, Any]
     ) -> tuple[list[Element], str | None]:
-        root = xmltree.parse(self._send(region, operation, parameters), operation.what)
+        root = self.ask_once(region, operation, parameters)
         return xmltree.rows(root, operation.items, operation.what), root.findtext("nextToken") or None
 
     def _send(self, region: str, operation: Operation, parameters: Mapping[str, Any]) -> bytes:
@@ -166,7 +160,7 @@ class _Access:
         client = self._client(region)
         self._run.patience.request_timeout()  # raises when no time is left
         with _in_words(operation.what, f"ec2:{operation.name}", region):
-            body: bytes = getattr(client, operation.method)(**parameters)[_BODY]
+            body: bytes = getattr(client, operation.method)(**parameters).get(_BODY, b"")
         return body
 
     def is_known(self, region: str) -> bool:

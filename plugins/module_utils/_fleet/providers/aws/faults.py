@@ -26,6 +26,31 @@ _UNWELL = frozenset({
     "Unavailable",
 })
 
+_CAUSES = {
+    "IdempotentParameterMismatch": "mismatch", "DependencyViolation": "in_use", "InvalidGroup.InUse": "in_use",
+    "Resource.AlreadyAssociated": "taken", "IncorrectInstanceState": "wrong_state", "IncorrectState": "wrong_state",
+    "InsufficientInstanceCapacity": "capacity", "InsufficientHostCapacity": "capacity", "Unsupported": "capacity",
+    "InsufficientFreeAddressesInSubnet": "capacity", "InsufficientCapacity": "capacity",
+    "AddressLimitExceeded": "address_pool", "InsufficientAddressCapacity": "address_pool",
+}
+"""Refusals whose cause whoever makes nodes can do something about -> code."""
+
+_ENDINGS = (
+    ("LimitExceeded", "quota"), ("LimitExceededException", "quota"), (".Duplicate", "exists"), (".NotFound", "not_found"),
+    (".Malformed", "not_found"),
+)
+_MENDS = {
+    "quota": "Remove nodes that are not needed, or ask AWS for a higher limit (Service Quotas).",
+    "capacity": "Name another zone, subnet or flavor, or try again later.",
+    "address_pool": "Release elastic IPs that are not needed, or ask AWS for a higher limit.",
+    "image_gone": "Choose another image; catalog_info lists those there are.",
+    "in_use": "Something else still uses it; remove that first.",
+    "wrong_state": "Wait until the node has settled, and try again.",
+    "mismatch": "A node of that name was asked for with other settings a short time ago; choose another name or try again later.",
+    "exists": "Choose another name, or remove what is there.",
+    "not_found": "It may have been removed meanwhile; look at it with catalog_info or node_info.",
+}
+
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 _ENCODED = re.compile(r"\s*Encoded authorization failure message:.*")
 _LONGEST = 300  # characters of the other side's own words
@@ -75,8 +100,21 @@ def from_answer(
         return FleetError(
             what, why=why, code="unavailable", transient=True, retry_after=retry_after,
             fix="AWS cannot answer now: try again later, or see its health dashboard.")
-    code = "unsupported" if code in _UNSUPPORTED else "refused"
-    return FleetError(what, why=why, code=code, fix="Check 'endpoint_url' and the proxy, and that boto3 is recent.")
+    cause = _cause(code)
+    if cause:
+        return FleetError(what, why=why, code=cause, fix=_MENDS[cause])
+    if code in _UNSUPPORTED:
+        return FleetError(what, why=why, code="unsupported", fix="Check 'endpoint_url' and the proxy, and that boto3 is recent.")
+    fix = "Correct what AWS complains of." if code.startswith(("Invalid", "Missing", "Unknown")) else (
+        "Check 'endpoint_url' and the proxy, and that boto3 is recent.")
+    return FleetError(what, why=why, code="refused", fix=fix)
+
+
+def _cause(code: str) -> str | None:
+    """The code of a refusal that has a cause of its own, None for one that has not."""
+    if code.startswith("InvalidAMIID."):
+        return "image_gone"
+    return _CAUSES.get(code) or next((cause for ending, cause in _ENDINGS if code.endswith(ending)), None)
 
 
 def region_not_enabled(region: str, why: str) -> FleetError:

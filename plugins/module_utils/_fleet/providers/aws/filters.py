@@ -42,6 +42,11 @@ def for_instances(filters: Filters, states: frozenset[str]) -> list[dict[str, An
     return _within_limits(pushed)
 
 
+def exactly(name: str, values: Sequence[str]) -> dict[str, Any]:
+    """One filter of a list call for exactly these values, whatever signs they hold."""
+    return {"Name": name, "Values": ["".join(f"\\{sign}" if sign in "*?\\" else sign for sign in value) for value in values]}
+
+
 def _within_limits(pushed: list[tuple[str, list[str]]]) -> list[dict[str, Any]]:
     """As many of the filters as one request takes; two of one name would not mean "both"."""
     names = [name for name, _values in pushed]

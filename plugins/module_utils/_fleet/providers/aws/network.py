@@ -80,6 +80,10 @@ class Networks:
             found = self._known[key] = self._build(subnet_id, vpc_id)
         return found
 
+    def rows(self) -> list[tuple[Element, Subnet]]:
+        """Every subnet as EC2 described it, with what is known of its ways."""
+        return [(item, self.subnet(subnet_id, item.findtext("vpcId", ""))) for subnet_id, item in self._described.items()]
+
     def _build(self, subnet_id: str, vpc_id: str) -> Subnet:
         table = self._by_subnet.get(subnet_id) or self._main.get(vpc_id) or _UNTOLD
         item = self._described.get(subnet_id)

@@ -13,8 +13,10 @@ from ...errors import FleetError
 from ...shape import NodeEvidence
 from ..base import Provider, Run, together
 from . import filters, shape, spec, xmltree
-from .client import IMAGES, INSTANCES, ROUTE_TABLES, SUBNETS, Ec2, Operation
+from .actions import AwsActions
+from .client import Ec2
 from .network import Networks
+from .operations import IMAGES, INSTANCES, ROUTE_TABLES, SUBNETS, Operation
 from .regions import Regions
 
 if TYPE_CHECKING:
@@ -79,6 +81,9 @@ class AwsProvider(Provider):
             except ValueError as odd:  # an address that is none
                 raise xmltree.bad_answer(INSTANCES.what, f"an instance holds what EC2 never sends ({odd})") from None
             page = following
+
+    def actions(self, scope: str) -> AwsActions:
+        return AwsActions(self.cloud, self.run, scope, self._ec2, self._regions)
 
     def _images(self, region: str, ids: Sequence[str]) -> list[Callable[[], list[Element] | FleetError]]:
         """Calls that describe images. By a filter, as naming an image that is gone would fail for all of them;

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from ...errors import FleetError
 from ..base import Run
 from . import faults
-from .client import REGIONS, Ec2
+from .client import Ec2
+from .operations import REGIONS
 from .partitions import home_region
 
 MOST_TRIES = 2  # the first region asked may be one that is not enabled; that all wait for more is not worth it

@@ -90,7 +90,7 @@ class Shaper:
             account=account,
             region=self._region,
             zone=item.findtext("placement/availabilityZone"),
-            created=_created(item, text("launchTime"), interfaces),
+            created=created(item, text("launchTime"), interfaces),
             flavor=text("instanceType"),
             arch=_ARCHITECTURES.get(arch, arch) if arch else None,
             image=image,
@@ -201,7 +201,7 @@ def _groups(item: Element, interfaces: Sequence[Element]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _created(item: Element, launched: str | None, interfaces: Sequence[Element]) -> str | None:
+def created(item: Element, launched: str | None, interfaces: Sequence[Element]) -> str | None:
     """When the instance was made: the earliest time it tells, as its launch time is that of its last start."""
     times = [launched]
     times += [interface.findtext("attachment/attachTime") for interface in interfaces]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import FleetError
 from ...retry import parse_retry_after
+from . import faults
 from .shape import NEVER_EXTRA, STATES
 
 if TYPE_CHECKING:
@@ -95,13 +96,13 @@ def _any(field: str, values: Sequence[str]) -> str:
 
 
 # -------------------------------------------------------------------------------------------------- answers
-def aggregated_page(what: str, answer: Mapping[str, Any]) -> Page:
-    """A page of the instances of all zones. Raises FleetError when it is not complete.
+def aggregated(what: str, answer: Mapping[str, Any], kind: str, rows_key: str) -> Page:
+    """A page of the resources of all zones or regions. Raises FleetError when it is not complete.
 
-    Zones without instances on a page are listed there with a warning, so a page without any zone must say that
-    nothing is on it.
+    Scopes without resources on a page are listed there with a warning, so a page without any scope must say that
+    nothing is on it. rows_key: name of the list in each scope.
     """
-    _expect_kind(what, answer, "compute#instanceAggregatedList", "items")
+    _expect_kind(what, answer, kind, "items")
     missing = {_zone(name): "UNREACHABLE" for name in answer.get("unreachables") or ()}
     missing |= _warned(answer.get("warning"), "the project")
     scopes = answer.get("items")
@@ -113,17 +114,22 @@ def aggregated_page(what: str, answer: Mapping[str, Any]) -> Page:
     rows: list[Mapping[str, Any]] = []
     for name, scope in (scopes or {}).items():
         if not isinstance(scope, Mapping):
-            raise bad_answer(what, f"{_zone(name)} holds no list of instances")
+            raise bad_answer(what, f"{_zone(name)} holds no list of {rows_key}")
         missing |= _warned(scope.get("warning"), _zone(name))
-        rows += _rows(what, scope.get("instances"))
+        rows += _rows(what, scope.get(rows_key))
     if missing:
         raise partial(what, missing)
     return Page(rows, token or None)
 
 
-def zone_page(what: str, answer: Mapping[str, Any]) -> Page:
-    """A page of the instances of one zone. An empty zone has no items, but its list still has kind and id."""
-    _expect_kind(what, answer, "compute#instanceList", "items")
+def aggregated_page(what: str, answer: Mapping[str, Any]) -> Page:
+    """A page of the instances of all zones."""
+    return aggregated(what, answer, "compute#instanceAggregatedList", "instances")
+
+
+def plain(what: str, answer: Mapping[str, Any], kind: str) -> Page:
+    """A page of one collection. An empty one has no items, but its list still has kind and id."""
+    _expect_kind(what, answer, kind, "items")
     missing = _warned(answer.get("warning"), "the zone")
     if missing:
         raise partial(what, missing)
@@ -131,6 +137,11 @@ def zone_page(what: str, answer: Mapping[str, Any]) -> Page:
     if "items" not in answer and (token or not answer.get("id")):
         raise bad_answer(what, "a page without items")
     return Page(_rows(what, answer.get("items")), token or None)
+
+
+def zone_page(what: str, answer: Mapping[str, Any]) -> Page:
+    """A page of the instances of one zone."""
+    return plain(what, answer, "compute#instanceList")
 
 
 def network_page(what: str, answer: Mapping[str, Any]) -> Page:
@@ -195,15 +206,19 @@ def decode(what: str, body: bytes) -> Mapping[str, Any]:
 
 
 def refusal(
-    what: str, project: str, status: int, headers: Mapping[str, str], body: bytes, place: str,
+    what: str, project: str, status: int, headers: Mapping[str, str], body: bytes, place: str, *, changes: bool = False,
 ) -> FleetError:
     """The error for an answer that is no success, from Google's error body or, failing that, from its status.
 
-    headers: a mapping that does not care for case; place: where the credentials come from.
+    headers: a mapping that does not care for case; place: where the credentials come from; changes: the request was to
+    change something.
     """
     message, reasons = _said(body)
     why = one_line(f"HTTP {status}" + (f": {message}" if message else "") + (f" ({reasons[0]})" if reasons else ""))
-    if status in (408, 429) or status >= 500 or (status == 403 and _RATE_REASONS.intersection(reasons)):
+    cause = faults.cause(status, reasons, message)
+    if cause:
+        return FleetError(what, why=why, code=cause.code, fix=cause.fix)
+    if status in (408, 429) or (status >= 500 and status != 501) or (status == 403 and _RATE_REASONS.intersection(reasons)):
         throttled = status in (403, 429)
         return FleetError(
             what, why=why, code="throttled" if throttled else "unavailable", transient=True,
@@ -212,19 +227,24 @@ def refusal(
     if status == 401:
         return FleetError(what, why=why, code="auth", fix=f"Renew the credentials from {place}.")
     if status == 403:
-        return FleetError(what, why=why, code="forbidden", fix=_mend_forbidden(project, reasons))
+        return FleetError(what, why=why, code="forbidden", fix=_mend_forbidden(project, reasons, changes))
     if status == 404:
         return FleetError(what, why=why, code="not_found", fix="Check the project's id (not its name) and the zones.")
     if status == 400:
-        return FleetError(what, why=why, code="refused", fix="Check the names of projects and zones.")
+        return FleetError(what, why=why, code="refused",
+                          fix="Correct what it names." if changes else "Check the names of projects and zones.")
     return bad_answer(what, why, transient=False)
 
 
-def _mend_forbidden(project: str, reasons: Sequence[str]) -> str:
+def _mend_forbidden(project: str, reasons: Sequence[str], changes: bool) -> str:
     if _DISABLED_REASONS.intersection(reasons):
         return f"Enable it: gcloud services enable compute.googleapis.com --project {project}."
     if _SCOPE_REASONS.intersection(reasons):
-        return "Give the machine or token the scope https://www.googleapis.com/auth/compute.readonly."
+        scope = "compute" if changes else "compute.readonly"
+        return f"Give the machine or token the scope https://www.googleapis.com/auth/{scope}."
+    if changes:
+        return (f"Grant roles/compute.instanceAdmin.v1 (for firewall rules also roles/compute.securityAdmin) on project "
+                f"{project} to the account in use.")
     return f"Grant roles/compute.viewer on project {project} to the account in use."
 
 

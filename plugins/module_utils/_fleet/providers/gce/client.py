@@ -35,6 +35,7 @@ except ImportError as missing:
 T = TypeVar("T")
 
 READ_SCOPE = "https://www.googleapis.com/auth/compute.readonly"
+WRITE_SCOPE = "https://www.googleapis.com/auth/compute"  # asked for only when something may be changed
 PLATFORM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 _CONNECTIONS = 16
@@ -43,22 +44,24 @@ _NO_CREDENTIALS = (
     "Name a file with 'credentials_file' or GOOGLE_APPLICATION_CREDENTIALS, "
     "or run: gcloud auth application-default login.")
 
+_ASKED = "the scope asked for"
+
 _FILE_TYPES = {
-    "service_account": ("google.oauth2.service_account", "from_service_account_info", READ_SCOPE),
+    "service_account": ("google.oauth2.service_account", "from_service_account_info", _ASKED),
     "authorized_user": ("google.oauth2.credentials", "from_authorized_user_info", None),  # scopes were given at login
     "impersonated_service_account": (
-        "google.auth.impersonated_credentials", "from_impersonated_service_account_info", READ_SCOPE),
+        "google.auth.impersonated_credentials", "from_impersonated_service_account_info", _ASKED),
     "external_account_authorized_user": ("google.auth.external_account_authorized_user", "from_info", None),
     "external_account": ("google.auth.identity_pool", "from_info", PLATFORM_SCOPE),
     "external_account from AWS": ("google.auth.aws", "from_info", PLATFORM_SCOPE),
     "external_account from a program": ("google.auth.pluggable", "from_info", PLATFORM_SCOPE),
 }
-"""Types of credentials files: module of google-auth, its loader, and the scope to ask for (None: it was settled at
-login). Federated tokens take cloud-platform only."""
+"""Types of credentials files: module of google-auth, its loader, and the scope to ask for (_ASKED: READ_SCOPE or
+WRITE_SCOPE; None: it was settled at login). Federated tokens take cloud-platform only."""
 
 
 class Client:
-    """Reads one Compute Engine endpoint.
+    """One Compute Engine endpoint, read and changed with one set of credentials.
 
     base: address of the API without a slash at its end; credentials: of google-auth (which is not typed), place: where
     they were named.
@@ -84,17 +87,31 @@ class Client:
         what: the action, for messages; path: below the project's resource, or empty for itself; read: may raise
         FleetError.
         """
-        url = f"{self._base}/projects/{quote(project, safe=':')}" + (f"/{quote(path)}" if path else "")
-        return self._patience.run(lambda: read(what, self._get(what, project, url, query)))
+        url = self._url(project, path)
+        return self._patience.run(lambda: read(what, self._ask("GET", what, project, url, query)))
 
-    def _get(self, what: str, project: str, url: str, query: Mapping[str, str]) -> Mapping[str, Any]:
+    def change(
+        self, method: str, what: str, project: str, path: str, query: Mapping[str, str], body: Any = None,
+    ) -> Mapping[str, Any]:
+        """The answer to a POST, PATCH or DELETE, with retries. The query must hold a ``requestId`` wherever doing it twice
+        differs from doing it once: an answer that was lost is asked for again."""
+        url = self._url(project, path)
+        return self._patience.run(lambda: self._ask(method, what, project, url, query, body))
+
+    def _url(self, project: str, path: str) -> str:
+        return f"{self._base}/projects/{quote(project, safe=':')}" + (f"/{quote(path)}" if path else "")
+
+    def _ask(
+        self, method: str, what: str, project: str, url: str, query: Mapping[str, str], body: Any = None,
+    ) -> Mapping[str, Any]:
         headers = self._signed()
-        answer = self._send(what, url, query, headers)
+        answer = self._send(method, what, url, query, headers, body)
         if answer.status_code == 401 and self._renewable:  # ended before its time: one new token, one more try
-            answer = self._send(what, url, query, self._signed(refused=headers))
+            answer = self._send(method, what, url, query, self._signed(refused=headers), body)
         if answer.status_code != 200:
             said = _without_token(answer.content, headers)
-            raise api.refusal(what, project, answer.status_code, answer.headers, said, self._place)
+            raise api.refusal(
+                what, project, answer.status_code, answer.headers, said, self._place, changes=method != "GET")
         return api.decode(what, answer.content)
 
     def _signed(self, refused: Mapping[str, str] | None = None) -> Mapping[str, str]:
@@ -108,10 +125,13 @@ class Client:
                 self._credentials.apply(headers)
             return headers
 
-    def _send(self, what: str, url: str, query: Mapping[str, str], headers: Mapping[str, str]) -> requests.Response:
+    def _send(
+        self, method: str, what: str, url: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any,
+    ) -> requests.Response:
         timeout = self._patience.request_timeout()
         try:
-            return self._session.get(url, params=query, headers=headers, timeout=timeout, allow_redirects=False)
+            return self._session.request(
+                method, url, params=query, headers=headers, json=body, timeout=timeout, allow_redirects=False)
         except requests.RequestException as broken:
             raise transport_failure(what, url, broken) from broken
 
@@ -157,22 +177,23 @@ def new_session() -> requests.Session:
 
 
 def load_credentials(
-    source: Source, environ: Mapping[str, str], impersonate: str | None,
+    source: Source, environ: Mapping[str, str], impersonate: str | None, scope: str = READ_SCOPE,
 ) -> tuple[Any, str | None]:
     """Credentials of a source, and their project when only the metadata server knows it.
 
     impersonate: a service account to act as, or a comma-separated chain of them, the last one being the one to act
-    as. Raises FleetError. Asks nothing but, as the last resort, whether there is a metadata server.
+    as. scope: what the tokens shall be good for, where that is not settled yet. Raises FleetError. Asks nothing but, as
+    the last resort, whether there is a metadata server.
     """
     project = None
     try:
         if source.token:
             credentials = _class_of("google.oauth2.credentials")(source.token)
         elif source.path:
-            credentials = _from_file(source.path)
+            credentials = _from_file(source.path, scope)
         else:
-            credentials, project = _of_the_machine()
-        return (_impersonated(credentials, impersonate, environ) if impersonate else credentials), project
+            credentials, project = _of_the_machine(scope)
+        return (_impersonated(credentials, impersonate, environ, scope) if impersonate else credentials), project
     except FileNotFoundError:
         raise FleetError(
             "find the Google credentials", why=f"no file {source.path}, named by {source.place}",
@@ -183,10 +204,10 @@ def load_credentials(
             fix=f"Correct the file that {source.place} names." if source.path else _NO_CREDENTIALS) from broken
 
 
-def _of_the_machine() -> tuple[Any, str | None]:
+def _of_the_machine(scope: str) -> tuple[Any, str | None]:
     """Credentials and project of the machine we run on, from its metadata server."""
     try:
-        credentials, project = google.auth.default(scopes=[READ_SCOPE])
+        credentials, project = google.auth.default(scopes=[scope])
     except auth_errors.DefaultCredentialsError as missing:
         raise FleetError(
             "find Google credentials", why="no file, no token, and no metadata server on this machine",
@@ -210,7 +231,7 @@ def _class_of(module: str) -> Any:
     return importlib.import_module(module).Credentials
 
 
-def _from_file(path: str) -> Any:
+def _from_file(path: str, asked: str) -> Any:
     """Credentials of a file, by its type. google.auth's general loaders are deprecated, warn on stderr, and ask for the
     project of federated credentials on the network."""
     with open(path, encoding="utf-8") as file:
@@ -225,15 +246,15 @@ def _from_file(path: str) -> Any:
         raise ValueError(f"its type {kind!r} is none of Google's")
     module, loader, scope = _FILE_TYPES[kind]
     load = getattr(_class_of(module), loader)
-    return load(info, scopes=[scope]) if scope else load(info)
+    return load(info, scopes=[asked if scope == _ASKED else scope]) if scope else load(info)
 
 
-def _impersonated(source: Any, chain: str, environ: Mapping[str, str]) -> Any:
+def _impersonated(source: Any, chain: str, environ: Mapping[str, str], scope: str) -> Any:
     *delegates, target = [account.strip() for account in chain.split(",") if account.strip()]
     override = environ.get(IAM_ENDPOINT_VARIABLE)
     call = f"/v1/projects/-/serviceAccounts/{target}:generateAccessToken"
     return _class_of("google.auth.impersonated_credentials")(
-        source_credentials=source, target_principal=target, target_scopes=[READ_SCOPE], delegates=delegates,
+        source_credentials=source, target_principal=target, target_scopes=[scope], delegates=delegates,
         iam_endpoint_override=override.rstrip("/") + call if override else None)
 
 

@@ -46,6 +46,11 @@ def project_login(items: Mapping[str, str], now: datetime.datetime) -> ProjectLo
     return ProjectLogin(users=_users(items, now), os_login=_flag(items.get("enable-oslogin")))
 
 
+def os_login_on(items: Mapping[str, str]) -> bool:
+    """Whether these metadata items turn OS Login on."""
+    return _flag(items.get("enable-oslogin")) is True
+
+
 def login_evidence(
     items: Mapping[str, str], labels: Mapping[str, str], project: ProjectLogin, now: datetime.datetime,
     platform: str | None,

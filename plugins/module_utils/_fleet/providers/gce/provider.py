@@ -1,19 +1,22 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads the instances of Google Compute Engine, one project at a time."""
+"""Google Compute Engine, one project at a time: reads its instances, and opens the actions."""
 from __future__ import annotations
 
 import contextlib
 import datetime
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FleetError
 from ...shape import NodeEvidence
 from ..base import Provider, Run, together
 from . import api
-from .client import Client, load_credentials, new_session
+from .actions import GceActions
+from .client import READ_SCOPE, WRITE_SCOPE, Client, load_credentials, new_session
+from .lists import WITHHELD, Lists, Rows
 from .login import ProjectLogin, items_of, project_login
 from .shape import DEFAULT_MTU, NEVER_EXTRA, Translator, host_projects, network_path
 from .sources import ENDPOINT_VARIABLE, base_url, endpoint_problem, find_project, find_source
@@ -22,10 +25,6 @@ if TYPE_CHECKING:
     from ...fleet_file import Cloud
 
 ZONE_CHAINS = 8  # zones of a project that are read at the same time
-_WITHHELD = frozenset({"forbidden", "not_found", "refused"})  # what an account that may only list instances meets
-
-Rows = list[Mapping[str, Any]]
-Reader = Callable[[str, Mapping[str, Any]], api.Page]
 
 
 class GceProvider(Provider):
@@ -34,17 +33,37 @@ class GceProvider(Provider):
     def __init__(self, cloud: Cloud, run: Run) -> None:
         super().__init__(cloud, run)
         options = cloud.options
-        source = find_source(options, run.environ, run.base_dir)
-        credentials, told = load_credentials(source, run.environ, options["impersonate_service_account"])
-        self._projects = _projects(options, find_project(options, run.environ, source) or told)
+        self._source = find_source(options, run.environ, run.base_dir)
+        self._session = new_session()
+        self._lock = threading.Lock()
+        self._writing: Client | None = None
+        self._client, told = self._open(READ_SCOPE)
+        self._lists = Lists(self._client, run)
+        self._projects = _projects(options, find_project(options, run.environ, self._source) or told)
         self._zones = list(dict.fromkeys(options["zones"]))
-        self._client = Client(_endpoint(options, run.environ), credentials, source.place, run.patience, new_session())
         withheld = [name for name in run.extra if name in NEVER_EXTRA]
         if withheld:
             run.note(f"hostvars_extra: {', '.join(withheld)} may hold secrets and is left out")
 
+    def _open(self, scope: str) -> tuple[Client, str | None]:
+        """A client whose tokens are good for that, and the project that only the metadata server knows."""
+        options, run = self.cloud.options, self.run
+        credentials, told = load_credentials(self._source, run.environ, options["impersonate_service_account"], scope)
+        endpoint = _endpoint(options, run.environ)
+        return Client(endpoint, credentials, self._source.place, run.patience, self._session), told
+
     def scopes(self) -> Sequence[str]:
         return self._projects
+
+    def actions(self, scope: str) -> GceActions:
+        return GceActions(self.cloud, self.run, scope, self._client, self._writer)
+
+    def _writer(self) -> Client:
+        """The client that may change things; tokens of that scope are asked for only by those who do."""
+        with self._lock:
+            if self._writing is None:
+                self._writing, _told = self._open(WRITE_SCOPE)
+            return self._writing
 
     def evidence(self, scope: str) -> Iterable[NodeEvidence]:
         now = datetime.datetime.now(datetime.UTC)
@@ -70,43 +89,19 @@ class GceProvider(Provider):
         if not self._zones:
             query = api.instance_query(filters, states, extra, aggregated=True)
             what = f"list instances of project {project}"
-            return self._listing(what, project, "aggregated/instances", query, api.aggregated_page)
+            return self._lists.rows(what, project, "aggregated/instances", query, api.aggregated_page)
         query = api.instance_query(filters, states, extra, aggregated=False)
 
         def chain(zones: Sequence[str]) -> Rows:
             rows: Rows = []
             for zone in zones:
                 what = f"list instances of project {project}, zone {zone}"
-                rows += self._listing(what, project, f"zones/{zone}/instances", query, api.zone_page)
+                rows += self._lists.rows(what, project, f"zones/{zone}/instances", query, api.zone_page)
             return rows
 
         chains = [self._zones[start::ZONE_CHAINS] for start in range(min(ZONE_CHAINS, len(self._zones)))]
         answers = together(*(functools.partial(chain, zones) for zones in chains))
         return [instance for rows in answers for instance in rows]
-
-    def _listing(self, what: str, project: str, path: str, query: Mapping[str, str], read: Reader) -> Rows:
-        """All rows of all pages. A server that refuses filter or fields is asked without them: they only save time."""
-        try:
-            return self._pages(what, project, path, query, read)
-        except FleetError as refused:
-            if refused.code != "refused":
-                raise
-            self.run.note(f"{what}: {refused.why}; asking again without filter and fields")
-            return self._pages(what, project, path, {"maxResults": query["maxResults"]}, read)
-
-    def _pages(self, what: str, project: str, path: str, query: Mapping[str, str], read: Reader) -> Rows:
-        rows: Rows = []
-        tokens: set[str] = set()
-        page_query = dict(query)
-        while True:
-            page = self._client.get(what, project, path, page_query, read)
-            rows += page.rows
-            if page.next_token is None:
-                return rows
-            if page.next_token in tokens:
-                raise api.bad_answer(what, "the list never ends: a page token came twice", transient=False)
-            tokens.add(page.next_token)
-            page_query["pageToken"] = page.next_token
 
     def _project_login(self, project: str, now: datetime.datetime) -> ProjectLogin | FleetError:
         """What the project's metadata says, or why we may not read it; that matters only when instances are listed."""
@@ -114,7 +109,7 @@ class GceProvider(Provider):
         try:
             metadata = self._client.get(what, project, "", api.PROJECT_QUERY, api.project_metadata)
         except FleetError as failure:
-            if failure.code not in _WITHHELD:
+            if failure.code not in WITHHELD:
                 raise
             return failure
         return project_login(items_of(metadata), now)
@@ -123,9 +118,9 @@ class GceProvider(Provider):
         """MTU in bytes by network path of a project; none when its networks may not be listed."""
         what = f"list networks of project {project}"
         try:
-            networks = self._pages(what, project, "global/networks", api.NETWORKS_QUERY, api.network_page)
+            networks = self._lists.pages(what, project, "global/networks", api.NETWORKS_QUERY, api.network_page)
         except FleetError as failure:
-            if failure.code not in _WITHHELD:
+            if failure.code not in WITHHELD:
                 raise
             self.run.note(f"no MTU for networks of project {project}: {failure.why}")
             return {}

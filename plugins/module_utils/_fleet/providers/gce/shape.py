@@ -72,7 +72,7 @@ class Translator:
             account=self._project,
             region=zone.rpartition("-")[0] if zone else None,
             zone=zone,
-            created=_utc(instance.get("creationTimestamp")),
+            created=utc(instance.get("creationTimestamp")),
             flavor=last_part(instance.get("machineType")),
             arch=arch,
             image=image,
@@ -167,7 +167,7 @@ def _canonical(ip: str) -> str:
     return str(ipaddress.IPv6Address(ip))
 
 
-def _utc(timestamp: str | None) -> str | None:
+def utc(timestamp: str | None) -> str | None:
     """An RFC 3339 time in UTC, to the second; None when there is none."""
     if not timestamp:
         return None

@@ -1,19 +1,31 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ironic's nodes and ports -> evidence. Pure.
+"""Ironic's nodes and ports -> machines and nodes. Pure.
 
 Source: bare metal API reference, nodes and ports. Standalone Ironic does not know the addresses of a machine's
 operating system; by convention they stand in ``extra`` of the port or the node, under ``ip`` or ``ips``.
+
+What this collection keeps of a machine that it has bound stands in ``extra`` under one key (OURS), beside the operator's
+own: node, allocation, tags, image, public_key. It counts only while the machine has that allocation and something deployed,
+so nothing that was left there makes a node of a machine which somebody else has taken since.
 """
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ... import distro
 from ...shape import AddressEvidence, Image, InterfaceEvidence, LoginEvidence, NodeEvidence
+from . import machines
+from .machines import Machine
 
+OURS = "hybridops_fleet"
+FREE = ("available", "manageable", "enroll", "verifying", "inspecting", "inspect wait", "inspect failed")
+"""Provision states of a machine on which nothing is deployed."""
+
+_IMAGE_USER = "image_original_user"
 KEEPABLE = frozenset({
     "provision_state", "power_state", "properties", "resource_class", "maintenance", "maintenance_reason", "owner",
     "lessee", "description", "traits", "conductor_group", "driver"})
@@ -33,14 +45,64 @@ _ADDRESS_KEYS = ("ip", "ips", "ip_address", "ipv4_address", "ipv6_address")
 def nodes(
     records: Iterable[Mapping[str, Any]], ports: Iterable[Mapping[str, Any]], site: str, extra: tuple[str, ...] = ()
 ) -> list[NodeEvidence]:
-    """The machines an Ironic manages. site: name of its layer-3 domain."""
-    by_node: dict[str, list[Mapping[str, Any]]] = {}
-    for port in ports:
-        by_node.setdefault(port["node_uuid"], []).append(port)
+    """The machines an Ironic manages, those that are bound as the nodes they are. site: name of their layer-3 domain."""
+    by_node = _by_node(ports)
     return [_node(record, by_node.get(record["uuid"], []), f"site:{site}", extra) for record in records]
 
 
+def machine(record: Mapping[str, Any], ports: Iterable[Mapping[str, Any]], site: str) -> Machine:
+    """A machine as something that nodes may be bound to."""
+    properties = record.get("properties") or {}
+    return Machine(
+        _plain(record, _by_node(ports).get(record["uuid"], []), f"site:{site}", ()), pool=True, vcpus=_number(properties.get("cpus")),
+        memory_mib=_number(properties.get("memory_mb")), disk_gib=_number(properties.get("local_gb")))
+
+
+def _by_node(ports: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for port in ports:
+        found.setdefault(port["node_uuid"], []).append(port)
+    return found
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value) or None  # operators write strings, too, and 0 for unknown
+    except (TypeError, ValueError):
+        return None
+
+
+def ours(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What this collection has written of a machine that it holds now; empty when it holds it not, or not any more."""
+    kept = (record.get("extra") or {}).get(OURS)
+    if not isinstance(kept, Mapping):
+        return {}
+    if "node" not in kept:
+        return {"tags": kept.get("tags") or {}}
+    held = kept.get("allocation") and kept.get("allocation") == record.get("allocation_uuid")
+    return kept if held and record.get("provision_state") not in FREE else {}
+
+
+def holder(record: Mapping[str, Any]) -> str | None:
+    """Name of the node that a machine is, by our own word; None when it is none of ours."""
+    name = ours(record).get("node")
+    return str(name) if name else None
+
+
 def _node(record: Mapping[str, Any], ports: list[Mapping[str, Any]], domain: str, extra: tuple[str, ...]) -> NodeEvidence:
+    evidence, kept = _plain(record, ports, domain, extra), ours(record)
+    tags = {str(key): str(value) for key, value in (kept.get("tags") or {}).items()}
+    if not kept.get("node"):
+        return machines.tagged(evidence, tags)
+    image = kept.get("image") or {}
+    login = dataclasses.replace(evidence.login, image_properties={_IMAGE_USER: image["login_user"]} if image.get("login_user") else {})
+    evidence = dataclasses.replace(evidence, login=login, image=Image(
+        id=evidence.image.id, name=image.get("name"), distro=image.get("distro") or evidence.image.distro,
+        version=image.get("version") or evidence.image.version))
+    return machines.bound(evidence, str(kept["node"]), tags, kept.get("since"))
+
+
+def _plain(record: Mapping[str, Any], ports: list[Mapping[str, Any]], domain: str, extra: tuple[str, ...]) -> NodeEvidence:
     instance, own = record.get("instance_info") or {}, record.get("extra") or {}
     properties = record.get("properties") or {}
     tags = {str(key): str(value) for key, value in own.items()

@@ -1,6 +1,6 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A rack file -> evidence. Pure: the file's data in, nodes out.
+"""A rack file -> machines and their evidence. Pure: the file's data in, machines out.
 
 The file lists machines that no API knows:
 
@@ -10,6 +10,11 @@ The file lists machines that no API knows:
       - name: r42-u01
         interfaces:
           - {name: eno1, network: dmz, role: public, addresses: [198.51.100.21]}
+      - name: r42-u05
+        pool: true                # may be bound for a node; all others are in use and never touched
+        vcpus: 16
+        memory_mib: 65536
+        disk_gib: 400
 """
 from __future__ import annotations
 
@@ -20,6 +25,7 @@ from typing import Any
 from ...errors import FleetFileError
 from ...options import Option, check_all
 from ...shape import ROLES, STATES, AddressEvidence, Image, InterfaceEvidence, LoginEvidence, NodeEvidence
+from .machines import Machine
 
 
 def _addresses(value: Any) -> str | None:
@@ -35,6 +41,10 @@ def _port(value: Any) -> str | None:
     return None if 0 < value < 65536 else f"{value} is not a TCP port (1 to 65535)"
 
 
+def _positive(value: Any) -> str | None:
+    return None if value > 0 else f"{value} is not more than 0"
+
+
 _DEFAULTS = (
     Option("login_user"),
     Option("ssh_port", "int", check=_port),
@@ -46,6 +56,10 @@ _NODE = (
     Option("name", required=True),
     Option("id"),
     Option("state", default="running", choices=STATES),
+    Option("pool", "bool", default=False),
+    Option("vcpus", "int", check=_positive),
+    Option("memory_mib", "int", check=_positive),
+    Option("disk_gib", "int", check=_positive),
     Option("account"),
     Option("created"),
     Option("flavor"),
@@ -70,6 +84,11 @@ _FILE = (
 
 
 def nodes(data: Any, source: str, default_site: str) -> list[NodeEvidence]:
+    """The machines of a rack file as nodes, nothing bound."""
+    return [machine.evidence for machine in machines(data, source, default_site)]
+
+
+def machines(data: Any, source: str, default_site: str) -> list[Machine]:
     """The machines of a rack file. source: its name for messages. Raises FleetFileError for anything unclear."""
     checked = check_all(_FILE, data, source, "")
     seen: set[str] = set()
@@ -79,7 +98,10 @@ def nodes(data: Any, source: str, default_site: str) -> list[NodeEvidence]:
             raise FleetFileError(source, f"nodes[{number}]", f"'{name}' stands in the file twice", "Give each machine its own id.")
         seen.add(name)
     domain = f"site:{checked['site'] or default_site}"
-    return [_node(entry, checked["defaults"], domain, source) for entry in checked["nodes"]]
+    return [
+        Machine(_node(entry, checked["defaults"], domain, source), pool=entry["pool"], vcpus=entry["vcpus"],
+                memory_mib=entry["memory_mib"], disk_gib=entry["disk_gib"])
+        for entry in checked["nodes"]]
 
 
 def _node(entry: Mapping[str, Any], defaults: Mapping[str, Any], domain: str, source: str) -> NodeEvidence:

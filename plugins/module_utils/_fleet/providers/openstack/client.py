@@ -15,7 +15,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ...errors import FleetError, library_missing
 from ...retry import Patience
@@ -227,11 +227,15 @@ class Access:
         return self._attempt(f"find the {service} service", look_up)
 
     def fetch(
-        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str], what: str
+        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str], what: str,
+        *, method: str = "GET", body: Any = None,
     ) -> requests.Response:
-        """One GET, tried once, whatever its status; a token that has expired is replaced on the way."""
+        """One request, tried once, whatever its status; a token that has expired is replaced on the way. body: sent as
+        JSON."""
+        sent = {} if body is None else {"json": body}
         with _in_words(what, self.source):
-            answer: requests.Response = self._session.get(url, params=params, headers=dict(headers), raise_exc=False)
+            answer: requests.Response = self._session.request(
+                url, method, params=params, headers=dict(headers), raise_exc=False, **sent)
             return answer
 
     def _token(self) -> AccessInfo | None:
@@ -255,11 +259,20 @@ class BareMetal:
     def __init__(self, region: Region) -> None:
         self._region = region
 
+    _NEWEST: ClassVar = {"X-OpenStack-Ironic-API-Version": "latest"}  # the fields asked for, not the version, say what comes
+
     def pages(self, path: str, key: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """All records of a collection ("/nodes", "nodes"), to its last page. Raises FleetError."""
-        newest = {"X-OpenStack-Ironic-API-Version": "latest"}  # the fields asked for, not the version, say what comes
-        for page in self._region.pages("baremetal", path, key, params, what=f"list {key} of Ironic", headers=newest):
+        for page in self._region.pages("baremetal", path, key, params, what=f"list {key} of Ironic", headers=self._NEWEST):
             yield from page
+
+    def send(self, method: str, path: str, body: Any = None, *, what: str, ok: tuple[int, ...] = ()) -> tuple[int, dict[str, Any]]:
+        """One request that changes something, or GET; the status with the JSON object that came ({} for none).
+
+        body: an object, or the list of a JSON patch. ok: error statuses that the caller looks at itself; others raise
+        FleetError. Passing failures are tried again, except those of a POST that may have been carried out (AnswerLost).
+        """
+        return self._region.send(method, "baremetal", path, body, what=what, ok=ok, headers=self._NEWEST)
 
 
 def open_bare_metal(cloud: str | None, run: Run) -> BareMetal:

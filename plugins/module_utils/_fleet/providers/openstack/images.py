@@ -77,6 +77,10 @@ class ImageBook:
             return self._facts(metadata.get("image_id"), metadata.get("image_name"), metadata, NOTHING)
         return NO_IMAGE
 
+    def told_by(self, record: Mapping[str, Any]) -> ImageFacts:
+        """What an image record of Glance tells of itself."""
+        return self._facts(record["id"], record.get("name"), record, NOTHING)
+
     def _facts(
         self, image_id: str | None, name: str | None, told: Mapping[str, Any], otherwise: Mapping[str, Any]
     ) -> ImageFacts:

@@ -13,6 +13,7 @@ from ...errors import FleetError
 from ...shape import NodeEvidence
 from ..base import Provider, Run, together
 from . import shape
+from .actions import OpenStackActions
 from .clouds_yaml import declarations
 from .failures import bad_answer
 from .lookups import Lookups, read_networks
@@ -38,6 +39,9 @@ class OpenStack(Provider):
 
     def scopes(self) -> Sequence[str]:
         return self._account.regions()
+
+    def actions(self, scope: str) -> OpenStackActions:
+        return OpenStackActions(self.cloud, self.run, self._account.region(scope))
 
     def evidence(self, scope: str) -> Iterator[NodeEvidence]:
         region = self._account.region(scope)

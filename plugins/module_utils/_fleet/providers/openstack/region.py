@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from ...errors import FleetError
-from .failures import bad_answer, from_answer
+from .failures import bad_answer, from_answer, message_of
 
 if TYPE_CHECKING:
+    import requests
+
     from .client import Access
 
 Params = Mapping[str, Any]
@@ -23,6 +25,10 @@ BEST_MICROVERSION = 98
 
 _VERSION_PATHS = {"network": "/v2.0", "image": "/v2", "baremetal": "/v1"}
 _VERSIONED = re.compile(r"(.*/v\d+(?:\.\d+)?)(?:/.*)?")
+
+
+class AnswerLost(FleetError):
+    """A request that must not simply be sent again broke off: it may have been carried out or not. Who sent it looks."""
 
 
 class Region:
@@ -43,17 +49,10 @@ class Region:
     ) -> dict[str, Any]:
         """One JSON object. expect: key that must hold a list of objects; check: says what is wrong with that list.
         what: the action, for errors."""
-        headers = dict(headers or {})
-        if service == "compute":
-            base, minor = self._compute()
-            if minor > 1:
-                headers["OpenStack-API-Version"] = f"compute 2.{minor}"
-                headers["X-OpenStack-Nova-API-Version"] = f"2.{minor}"  # compute API before 2.27
-        else:
-            base = self._base(service, what)
+        base, told = self._address(service, headers, what)
 
         def once() -> dict[str, Any]:
-            body = self._once(base + path, params, headers, what)
+            body = self._once(base + path, params, told, what)
             if expect:
                 items = body.get(expect)
                 if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
@@ -82,12 +81,78 @@ class Region:
             seen.append(following)
             query = {**params, **following}  # a thin link may name the marker only
 
+    def send(
+        self, method: str, service: str, path: str, body: Any = None, *,
+        what: str, ok: Sequence[int] = (), headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """One request that changes something: its status, and the JSON object that came ({} for none).
+
+        ok: error statuses that the caller looks at itself; others raise FleetError. Passing failures are tried again,
+        but a POST only when it was refused for sure (throttling); otherwise it raises AnswerLost.
+        """
+        base, told = self._address(service, headers, what)
+
+        def once() -> tuple[int, dict[str, Any]]:
+            try:
+                return self._send(method, base + path, body, told, what, ok)
+            except FleetError as failure:
+                if method == "POST" and failure.transient and failure.code != "throttled":
+                    raise AnswerLost(what, why=failure.why, fix=failure.fix, code=failure.code) from failure
+                raise
+
+        return self.access.patience.run(once)
+
+    def post(
+        self, service: str, path: str, body: Any, *, what: str, ok: Sequence[int] = (),
+        look: Callable[[], tuple[int, dict[str, Any]] | None] = lambda: None,
+    ) -> tuple[int, dict[str, Any]]:
+        """A POST that is sent again when its answer was lost, unless look finds that it was carried out: then what look
+        returns is the answer. Without look: for one that does no harm when it is carried out twice."""
+        def once() -> tuple[int, dict[str, Any]]:
+            try:
+                return self.send("POST", service, path, body, what=what, ok=ok)
+            except AnswerLost as lost:
+                found = look()
+                if found is not None:
+                    return found
+                raise FleetError(what, why=lost.why, fix=lost.fix, code=lost.code, transient=True) from lost
+
+        return self.access.patience.run(once)
+
+    def compute_minor(self) -> int:
+        """Minor version of the compute API that is spoken."""
+        return self._compute()[1]
+
+    def _address(self, service: str, headers: Mapping[str, str] | None, what: str) -> tuple[str, dict[str, str]]:
+        """Base address of a service, and the headers for its version."""
+        told = dict(headers or {})
+        if service != "compute":
+            return self._base(service, what), told
+        base, minor = self._compute()
+        if minor > 1:
+            told["OpenStack-API-Version"] = f"compute 2.{minor}"
+            told["X-OpenStack-Nova-API-Version"] = f"2.{minor}"  # compute API before 2.27
+        return base, told
+
+    def _send(
+        self, method: str, url: str, body: Any, headers: Mapping[str, str], what: str, ok: Sequence[int],
+    ) -> tuple[int, dict[str, Any]]:
+        answer = self.access.fetch(url, None, {"Accept": "application/json", **headers}, what, method=method, body=body)
+        if answer.status_code >= 400 and answer.status_code not in ok:
+            raise _refused(what, answer)
+        try:
+            told = answer.json() if answer.content else {}
+        except ValueError:
+            if answer.status_code >= 400:
+                told = {"message": message_of(answer.text)}
+            else:
+                raise bad_answer(what, f"HTTP {answer.status_code} with something that is not JSON") from None
+        return answer.status_code, told if isinstance(told, dict) else {}
+
     def _once(self, url: str, params: Params | None, headers: Mapping[str, str], what: str) -> dict[str, Any]:
         answer = self.access.fetch(url, params, {"Accept": "application/json", **headers}, what)
         if answer.status_code >= 400:
-            token = answer.request.headers.get("X-Auth-Token") if answer.request is not None else None
-            text = answer.text.replace(str(token), "***") if token else answer.text  # some servers quote it
-            raise from_answer(what, answer.status_code, answer.reason, answer.headers, text)
+            raise _refused(what, answer)
         try:
             body = answer.json()
         except ValueError:
@@ -137,6 +202,12 @@ class Region:
             address += "/v2.1" if document["id"] == "v2.1" else "/v2"
         self._compute_api = address, min(int(offered[1]), BEST_MICROVERSION) if offered else 1
         return self._compute_api
+
+
+def _refused(what: str, answer: requests.Response) -> FleetError:
+    token = answer.request.headers.get("X-Auth-Token") if answer.request is not None else None
+    text = answer.text.replace(str(token), "***") if token else answer.text  # some servers quote it
+    return from_answer(what, answer.status_code, answer.reason, answer.headers, text)
 
 
 def _next_query(body: Mapping[str, Any], key: str, what: str) -> dict[str, list[str]] | None:

@@ -75,7 +75,7 @@ def evidence(server: Record, known: Knowledge) -> NodeEvidence:
     return NodeEvidence(
         id=server["id"],
         name=server.get("name") or None,
-        state=_state(server),
+        state=state_of(server),
         account=(own_name or project) if project in (None, own_id) else project,
         region=known.region,
         zone=server.get("OS-EXT-AZ:availability_zone") or None,
@@ -97,7 +97,8 @@ def _secret(field: str) -> bool:
     return any(word in folded for word in _SECRETS)
 
 
-def _state(server: Record) -> str:
+def state_of(server: Record) -> str:
+    """Normalised state of a server."""
     task = server.get("OS-EXT-STS:task_state")
     return (TASKS.get(task) if task else None) or STATUSES.get(server.get("status", ""), "unknown")
 

@@ -13,6 +13,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import coll
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Answer, Settings, collect, wanted
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud, Filters, parse_clouds
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import Actions
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, ProviderSpec, together
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import NodeEvidence
 
@@ -43,6 +44,9 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Answer]]:
 
             def evidence(self, scope: str) -> Iterable[NodeEvidence]:
                 return behaviours[self.cloud.name][scope]()
+
+            def actions(self, scope: str) -> Actions:
+                raise NotImplementedError
 
         spec = ProviderSpec("metal", module.PROVIDERS["metal"].options, lambda options, environ: (), Scripted)
         monkeypatch.setitem(module.PROVIDERS, "metal", spec)

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclasses.dataclass
 class Fault:
-    """An answer in place of the right one: for paths that end with ``path`` (and that page), ``times`` times."""
+    """An answer in place of the right one: for paths that end with ``path`` (and that page and method), ``times`` times.
+    late: the request is carried out before, and only its answer is lost."""
 
     path: str
     status: int = 200
@@ -26,9 +27,12 @@ class Fault:
     page: str | None = None
     hang: float = 0.0
     cut: bool = False
+    method: str | None = None
+    late: bool = False
 
-    def meets(self, path: str, page: str) -> bool:
-        return self.times > 0 and path.endswith(self.path) and self.page in (None, page)
+    def meets(self, method: str, path: str, page: str) -> bool:
+        return (self.times > 0 and path.endswith(self.path) and self.page in (None, page)
+                and self.method in (None, method))
 
 
 class FakeGce:
@@ -43,6 +47,7 @@ class FakeGce:
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str, dict[str, str], dict[str, str]]] = []
         self.tokens = 0
+        self.token_requests: list[str] = []
         self.refused_tokens: set[str] = set()
         self.url = ""
 
@@ -74,6 +79,10 @@ class FakeGce:
         common = [{"key": key, "value": value} for key, value in self.metadata.get(project, {}).items()]
         return 200, {"kind": "compute#project", "commonInstanceMetadata": {"items": common}}
 
+    def change(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, dict[str, Any]]:
+        """The answer to a POST, PATCH or DELETE below the API. This one takes none."""
+        return 501, google_error(501, f"{method} {path}", "notImplemented")
+
     def cut(self, rows: list[Any], query: dict[str, str]) -> tuple[list[Any], dict[str, str]]:
         start = int(query.get("pageToken", "t0")[1:])
         end = start + self.page_size
@@ -89,65 +98,91 @@ def google_error(status: int, message: str, reason: str, details: str | None = N
     return {"error": error}
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers for one fake."""
+
+    fake: FakeGce
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(address.query).items()}
+        self.fake.requests.append(("GET", address.path, query, dict(self.headers)))
+        if self._faulty("GET", address.path, query.get("pageToken", "")) or self._refused():
+            return
+        self._send(*self.fake.answer(address.path, query))
+
+    def do_PATCH(self) -> None:
+        self._change("PATCH")
+
+    def do_DELETE(self) -> None:
+        self._change("DELETE")
+
+    def _change(self, method: str) -> None:
+        address = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(address.query).items()}
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
+        self.fake.requests.append((method, address.path, query, dict(self.headers)))
+        late = next((fault for fault in self.fake.faults if fault.late and fault.meets(method, address.path, "")), None)
+        if late:
+            self.fake.change(method, address.path, query, body)
+        if not self._faulty(method, address.path, "") and not self._refused():
+            self._send(*self.fake.change(method, address.path, query, body))
+
+    def _refused(self) -> bool:
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token and token not in self.fake.refused_tokens:
+            return False
+        self._send(401, google_error(401, "Invalid Credentials", "authError"))
+        return True
+
+    def do_POST(self) -> None:
+        address = urlsplit(self.path)
+        if address.path.startswith("/compute/"):
+            self._change("POST")
+            return
+        self.fake.token_requests.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+        self.fake.requests.append(("POST", address.path, {}, dict(self.headers)))
+        if self._faulty("POST", address.path, ""):
+            return
+        self.fake.tokens += 1
+        if address.path.endswith(":generateAccessToken"):
+            self._send(200, {"accessToken": f"impersonated-{self.fake.tokens}", "expireTime": "2099-01-01T00:00:00Z"})
+        else:
+            self._send(200, {"access_token": f"token-{self.fake.tokens}", "expires_in": 3600, "token_type": "Bearer"})
+
+    def _faulty(self, method: str, path: str, page: str) -> bool:
+        fault = next((fault for fault in self.fake.faults if fault.meets(method, path, page)), None)
+        if fault is None:
+            return False
+        fault.times -= 1
+        time.sleep(fault.hang)
+        self._send(fault.status, fault.body, fault.headers, cut=fault.cut)
+        return True
+
+    def _send(self, status: int, body: Any, headers: dict[str, str] | None = None, *, cut: bool = False) -> None:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(raw) + (1000 if cut else 0)))
+        self.end_headers()
+        try:
+            self.wfile.write(raw)
+        except OSError:
+            return  # the client has given up waiting
+        if cut:
+            self.close_connection = True
+
+    def log_message(self, *args: Any) -> None:
+        """Nothing on stderr."""
+
+
 @contextmanager
 def serving(fake: FakeGce) -> Iterator[FakeGce]:
     """The fake on a free port of loopback, until the block ends."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # head and body are two writes
-
-        def do_GET(self) -> None:
-            address = urlsplit(self.path)
-            query = {key: values[0] for key, values in parse_qs(address.query).items()}
-            fake.requests.append(("GET", address.path, query, dict(self.headers)))
-            if self._faulty(address.path, query.get("pageToken", "")):
-                return
-            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not token or token in fake.refused_tokens:
-                self._send(401, google_error(401, "Invalid Credentials", "authError"))
-                return
-            self._send(*fake.answer(address.path, query))
-
-        def do_POST(self) -> None:
-            address = urlsplit(self.path)
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            fake.requests.append(("POST", address.path, {}, dict(self.headers)))
-            if self._faulty(address.path, ""):
-                return
-            fake.tokens += 1
-            if address.path.endswith(":generateAccessToken"):
-                self._send(200, {"accessToken": f"impersonated-{fake.tokens}", "expireTime": "2099-01-01T00:00:00Z"})
-            else:
-                self._send(200, {"access_token": f"token-{fake.tokens}", "expires_in": 3600, "token_type": "Bearer"})
-
-        def _faulty(self, path: str, page: str) -> bool:
-            fault = next((fault for fault in fake.faults if fault.meets(path, page)), None)
-            if fault is None:
-                return False
-            fault.times -= 1
-            time.sleep(fault.hang)
-            self._send(fault.status, fault.body, fault.headers, cut=fault.cut)
-            return True
-
-        def _send(self, status: int, body: Any, headers: dict[str, str] | None = None, *, cut: bool = False) -> None:
-            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(raw) + (1000 if cut else 0)))
-            self.end_headers()
-            try:
-                self.wfile.write(raw)
-            except OSError:
-                return  # the client has given up waiting
-            if cut:
-                self.close_connection = True
-
-        def log_message(self, *args: Any) -> None:
-            """Nothing on stderr."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": fake}))
     server.daemon_threads = True
     server.block_on_close = False
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

@@ -1,0 +1,727 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Steps 3 to 5: from requirements to nodes with an address, and their end. The order of steps, the same on every cloud.
+
+Safe to be run again after an end at any moment, and beside itself: a node is looked up by its name before it is asked for,
+the request carries a token that stays the same, everything made for it carries its mark, and what a failed creation has made
+is removed. Many nodes are asked for at the same time and waited for together.
+"""
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from .catalog import Catalog, CatalogFlavor
+from .collect import Answer, Settings, collect
+from .errors import FleetError
+from .fleet_file import Cloud
+from .opened import Opened
+from .providers.actions import MARK, Actions, Order, Status
+from .requirement import NetworkWish, Requirement
+from .selection import Choice, choose, pick_network
+from .shape import STATES, Node
+
+K = TypeVar("K")
+
+POLL = 1.0  # seconds between two looks at nodes that are waited for
+REPICKS = 8  # other choices tried when a chosen image or zone turns out not to be had
+CLEAN_UP = 180.0  # seconds left for removing what a failed creation has made
+SHOWN = 60.0  # seconds at most until the cloud's list shows what was made, once it runs
+CHOOSE_AGAIN = ("image_gone", "taken", "capacity")
+EXTRA = 10.0  # seconds for an address of a family that comes along unasked
+UNSEEN = 20  # looks at a node that was made and is not listed, before it is taken for gone
+
+_GONE = ("deleting",)
+_ALL_STATES = tuple(STATES)
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """What became of one requirement. did: what was done, in words, in order; left: what a failure left behind (only when
+    told to keep it, or when it could not be removed)."""
+
+    name: str
+    node: Node | None = None
+    choice: Choice | None = None
+    did: list[str] = dataclasses.field(default_factory=list)
+    failure: FleetError | None = None
+    left: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.did)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Making:
+    """How to make nodes. timeout: seconds to wait for each; workers: requests at the same time; keep_failed: leave what a
+    failed creation has made, to be looked at; say: told a node's name and a word on its progress, from any thread."""
+
+    timeout: float
+    workers: int
+    settings: Settings
+    check: bool = False
+    keep_failed: bool = False
+    say: Callable[[str, str], None] = lambda name, word: None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+# ------------------------------------------------------------------------------------------------- present
+def present(cloud: Cloud, requirements: Sequence[Requirement], making: Making) -> list[Outcome]:
+    """One node for each requirement, whatever was there before. Failures are in the outcomes, so that one lost node does
+    not lose the others; raises FleetError only when the cloud as a whole could not be asked, before anything was made."""
+    return _Present(cloud, making).run(requirements)
+
+
+@dataclasses.dataclass(slots=True)
+class _Job:
+    """One node on its way. broken: id of a node of ours in state error that it replaces. order: what is asked for, None when
+    nothing is to be done but to set tags. asked: whether the cloud was asked to make it. others: the node that counts was made
+    by another run. without: ids that turned out not to be had."""
+
+    requirement: Requirement
+    outcome: Outcome
+    scope: str = ""
+    order: Order | None = None
+    node_id: str | None = None
+    existed: bool = False
+    broken: str | None = None
+    asked: bool = False
+    others: bool = False
+    without: set[str] = dataclasses.field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        return self.requirement.name
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Families by which the node must be seen to be reached."""
+        return self.order.families if self.order else self.requirement.network.families
+
+
+class _Present:
+    def __init__(self, cloud: Cloud, making: Making) -> None:
+        self.cloud = cloud
+        self.making = making
+        self.opened = Opened(cloud, making.settings)
+        self.began = making.clock()
+        self.lock = threading.Lock()
+        self.bound: dict[tuple[str, str], str] = {}  # on metal: (scope, machine) -> name of the node that takes it
+        self.choices: dict[Any, tuple[Catalog, Choice]] = {}
+
+    def run(self, requirements: Sequence[Requirement]) -> list[Outcome]:
+        names = [requirement.name for requirement in requirements]
+        found = living(look_up(self.cloud, names, self.making.settings))
+        jobs = [self._job(requirement, found.get(requirement.name, [])) for requirement in requirements]
+        todo = [job for job in jobs if not job.outcome.failure and not self._settled(job)]
+        if not self.making.check:
+            self._each([job for job in todo if job.broken], self._replace)
+        self._choose_all([job for job in todo if not job.outcome.failure])
+        if self.making.check:
+            self._each(jobs, self._foretell)
+            return [job.outcome for job in jobs]
+        self._each([job for job in todo if not job.node_id], self._create)
+        self._wait_running([job for job in todo if not job.outcome.failure])
+        self._each(todo, self._finish)
+        self._each([job for job in jobs if job.existed], self._tags)
+        self._read_again([job for job in jobs if (job.order or job.outcome.changed) and not job.outcome.failure])
+        at_once([job for job in todo if job.outcome.failure], self._clean_up, self.making.workers)
+        return [job.outcome for job in jobs]
+
+    def _each(self, jobs: Sequence[_Job], act: Callable[[_Job], None]) -> None:
+        """Do it for all that have not failed, at the same time; what goes wrong with one is its own failure."""
+        def go(job: _Job) -> None:
+            with failures_into(job.outcome, self.cloud, job.scope):
+                act(job)
+
+        at_once([job for job in jobs if not job.outcome.failure], go, self.making.workers)
+
+    # -- before anything is made -------------------------------------------------------------------------------
+    def _job(self, requirement: Requirement, found: list[tuple[str, Node]]) -> _Job:
+        job = _Job(requirement, Outcome(requirement.name))
+        with failures_into(job.outcome, self.cloud, None):
+            job.scope = self._scope(requirement)
+            if len(found) > 1:
+                told = ", ".join(f"{node.id} in {scope}" if scope else node.id for scope, node in found)
+                raise FleetError(
+                    f"make node {requirement.name}", code="ambiguous", why=f"{len(found)} machines have that name: {told}",
+                    fix="Remove or rename all but one, or choose another name.")
+            if found:
+                scope, node = found[0]
+                if requirement.scope and scope != requirement.scope:
+                    raise FleetError(
+                        f"make node {requirement.name}", code="exists", why=f"{node.id} of that name is in {scope}",
+                        fix="Choose another name (it is unique within a cloud), leave 'scope' out to use that node, or remove it.")
+                job.scope, job.node_id, job.outcome.node, job.existed = scope, node.id, node, True
+        return job
+
+    def _scope(self, requirement: Requirement) -> str:
+        if not requirement.scope:
+            return self.opened.first_scope()
+        if requirement.scope not in self.opened.scopes:
+            raise FleetError(
+                f"make node {requirement.name}", code="scope",
+                why=f"the cloud has no scope '{requirement.scope}', only {', '.join(self.opened.scopes)}",
+                fix="Correct 'scope' (a region, project or source of the cloud's entry in the fleet file).")
+        return requirement.scope
+
+    def _settled(self, job: _Job) -> bool:
+        """Whether nothing is to be made: the node is there, with the address that was asked for. A node that is not ours is
+        taken as it is."""
+        node = job.outcome.node
+        if node is None:
+            return False
+        ours = MARK in node.tags
+        if node.state == "error":
+            if not ours:
+                job.outcome.failure = self._at(job, FleetError(
+                    f"make node {job.name}", code="exists", fix="Remove it, or choose another name.",
+                    why=f"machine {node.id} of that name is in state error and was not made by this collection"))
+                return True
+            job.broken, job.node_id, job.outcome.node, job.existed = node.id, None, None, False
+            if self.making.check:
+                job.outcome.did.append(f"would replace {node.id}, which is in state error")
+            return False
+        wants_address = job.requirement.network.reachable == "public" and node.state == "running"
+        return not (ours and (node.state == "pending" or (wants_address and not has_address(node, job.requirement, job.families))))
+
+    def _replace(self, job: _Job) -> None:
+        assert job.broken is not None
+        try:
+            self._remove(job, job.broken)
+        except FleetError:
+            job.outcome.left = [f"node {job.broken}"]
+            raise
+        job.outcome.did.append(f"removed {job.broken}, which was in state error")
+
+    def _choose_all(self, jobs: Sequence[_Job]) -> None:
+        """Choose for every node; on metal each takes a machine of its own."""
+        for scope in dict.fromkeys(job.scope for job in jobs):
+            mine = [job for job in jobs if job.scope == scope]
+            try:
+                catalog = self._catalog(scope, mine)
+            except FleetError as failure:
+                for job in mine:
+                    job.outcome.failure = self._at(job, failure)
+                continue
+            for job in mine:
+                with failures_into(job.outcome, self.cloud, scope):
+                    self.opened.actions(scope).adapted_tags(job.requirement.tags)  # what the cloud cannot keep is told before it is asked
+                    if job.existed:
+                        self._as_it_is(job, catalog)
+                    else:
+                        self._choose(job, catalog)
+
+    def _catalog(self, scope: str, jobs: Sequence[_Job]) -> Catalog:
+        new = [job for job in jobs if not job.existed]
+        words = tuple(dict.fromkeys(word for job in new for word in job.requirement.image.words()))
+        return self.opened.actions(scope).catalog(frozenset(("images", "flavors", "networks") if new else ("networks",)), words)
+
+    def _choose(self, job: _Job, catalog: Catalog) -> None:
+        requirement = job.requirement
+        with self.lock:
+            choice = self._choice(job, catalog)
+            if self.cloud.provider == "metal":
+                self.bound = {place: name for place, name in self.bound.items() if name != job.name}
+                self.bound[job.scope, choice.flavor.item.id] = job.name
+        job.outcome.choice = choice
+        job.order = self._order(
+            job, choice.flavor.item, families=choice.families, image=choice.image.item if choice.image else None,
+            network=choice.network.item if choice.network else None, disk_gib=choice.disk_gib, zone=requirement.zone)
+
+    def _choice(self, job: _Job, catalog: Catalog) -> Choice:
+        """Nodes that are alike get the same choice, but on metal, where each machine is had once."""
+        wish = job.requirement
+        bound = {machine for (scope, machine), name in self.bound.items() if scope == job.scope and name != job.name}
+        without = frozenset(job.without | bound)
+        key = id(catalog), wish.image, wish.flavor, wish.network, wish.zone, without
+        if key not in self.choices:
+            self.choices[key] = catalog, choose(
+                wish, catalog, provider=self.cloud.provider, without=without, operator_login=self.cloud.login_user)
+        return self.choices[key][1]
+
+    def _order(self, job: _Job, flavor: CatalogFlavor, *, families: tuple[str, ...], **chosen: Any) -> Order:
+        requirement = job.requirement
+        return Order(
+            name=requirement.name, flavor=flavor, token=token_of(self.cloud, job.scope, requirement.name), families=families,
+            reachable=requirement.network.reachable, key_name=requirement.ssh_key, public_key=requirement.public_key,
+            login_user=requirement.login_user, tags={**requirement.tags, MARK: requirement.name}, rules=requirement.rules,
+            user_data=requirement.user_data, **chosen)
+
+    def _as_it_is(self, job: _Job, catalog: Catalog) -> None:
+        """The order that a node which is there answers to: on its own network, whatever would be chosen today."""
+        node, wish = job.outcome.node, job.requirement.network
+        assert node is not None
+        places = {place for interface in node.interfaces for place in (interface.network_id, interface.network) if place}
+        networks = [network for network in catalog.networks if network.id in places] or [
+            network for network in catalog.networks if network.name in places]
+        families = wish.families or ("ipv4",)
+        network = None
+        if networks:
+            try:
+                pick, families = pick_network(NetworkWish(None, wish.reachable, wish.families), networks)
+            except FleetError as failure:
+                raise FleetError(f"reach node {job.name}", why=f"{node.id} is there, but {failure.why}", code="no_address",
+                                 fix="Remove it and run again, or ask for what its network gives.") from None
+            network = pick.item
+            if not wish.families:  # it has what it has; what is missing is an address to attach, or the first that its network gives
+                families = tuple(family for family in families if network.how.get(family) == "floating") or families[:1]
+        metal = self.cloud.provider == "metal"
+        flavor = CatalogFlavor(node.id if metal else node.flavor or "", node.name or "" if metal else node.flavor or "", None, None)
+        job.order = self._order(job, flavor, families=families, image=None, network=network, zone=node.zone)
+
+    def _foretell(self, job: _Job) -> None:
+        did, node = job.outcome.did, job.outcome.node
+        if node is None:
+            did.append("would be made")
+            return
+        order = job.order
+        if order and order.reachable == "public" and not has_address(node, job.requirement, job.families):
+            attached = order.network is not None and any(order.network.how.get(family) == "floating" for family in order.families)
+            if attached or node.state == "running":  # the address of a pending one may still come by itself
+                did.append("would get a public address")
+        changes = tag_changes(node, self.opened.actions(job.scope).adapted_tags(job.requirement.tags))
+        if changes:
+            did.append(f"tags would be set: {', '.join(sorted(changes))}")
+
+    # -- making ------------------------------------------------------------------------------------------------
+    def _create(self, job: _Job) -> None:
+        """Ask for the node; when what was chosen cannot be had, choose again without it."""
+        first: FleetError | None = None
+        for attempt in range(10_000 if self.cloud.provider == "metal" else REPICKS + 1):
+            order = job.order
+            assert order is not None
+            try:
+                self.making.say(job.name, "requested" if first is None else f"requested, choice {attempt + 1}")
+                job.asked = True
+                job.node_id = self.opened.actions(job.scope).create(order)
+                job.outcome.did.append(f"made {job.node_id}")
+                return
+            except FleetError as failure:
+                first = first or failure
+                self._choose_again(job, order, failure, first)
+        assert first is not None
+        raise first
+
+    def _choose_again(self, job: _Job, order: Order, failure: FleetError, first: FleetError) -> None:
+        """Raises the failure when choosing again would not help, and one with the first failure's words when nothing is left."""
+        if failure.code not in CHOOSE_AGAIN:
+            raise failure
+        try:
+            catalog = self._catalog(job.scope, [job])
+            lost = not_to_be_had(failure.code, order, self.cloud.provider, catalog) - job.without
+            if lost:
+                job.without |= lost
+                self.making.say(job.name, f"{failure.why or failure.what}; choosing again")
+                self._choose(job, catalog)
+                return
+        except FleetError as nothing:
+            raise FleetError(nothing.what, why=f"{nothing.why} (first choice: {first.why or first.what})", fix=nothing.fix, code=first.code) from None
+        raise failure
+
+    def _wait_running(self, jobs: Sequence[_Job]) -> None:
+        """Until all run, failed or time is out; one look at all of a scope's nodes at a time."""
+        waiting = {(job.scope, str(job.node_id)): job for job in jobs}
+        missing: dict[tuple[str, str], int] = {}
+        seen: dict[tuple[str, str], Status] = {}
+        ends = self.making.clock() + self.making.timeout
+        while waiting:
+            late = self.making.clock() >= ends
+            for scope in dict.fromkeys(scope for scope, _node in waiting):
+                ids = [node for place, node in waiting if place == scope]
+                try:
+                    statuses = self.opened.actions(scope).status(ids)
+                except FleetError as failure:
+                    if failure.transient and not late:
+                        continue  # a cloud that is away for a moment has not lost its nodes
+                    for node in ids:
+                        job = waiting.pop((scope, node))
+                        job.outcome.failure = self._at(job, failure)
+                    continue
+                for node in ids:
+                    key = scope, node
+                    status = statuses.get(node)
+                    # what was made a moment ago may not be listed yet (eventual consistency)
+                    missing[key] = 0 if status else missing.get(key, 0) + 1
+                    if status:
+                        seen[key] = status
+                    if self._arrived(waiting[key], status, missing[key]):
+                        del waiting[key]
+            if not waiting:
+                return
+            if late:
+                for key, job in waiting.items():
+                    job.outcome.failure = self._at(job, self._too_late(job, seen.get(key)))
+                return
+            self.making.sleep(POLL)
+
+    def _arrived(self, job: _Job, status: Status | None, times_missing: int) -> bool:
+        """Whether waiting for a node is over: it runs, it failed, or it has vanished."""
+        if status is None:
+            if times_missing < UNSEEN:
+                return False
+            job.outcome.failure = self._at(job, FleetError(
+                f"make node {job.name}", code="vanished", why=f"the cloud does not know {job.node_id} any more",
+                fix="Somebody or something removed it; run again."))
+            return True
+        if status.state == "running":
+            self.making.say(job.name, f"runs after {self.making.clock() - self.began:.0f} s")
+            return True
+        if status.state in ("error", "deleting", "stopped"):
+            job.outcome.failure = self._at(job, FleetError(
+                f"make node {job.name}", code="node_error", fix="Read the cloud's words; correct the requirement or ask the cloud's operator.",
+                why=f"{job.node_id} went to state {status.state}" + (f": {status.fault}" if status.fault else "")))
+            return True
+        return False
+
+    def _too_late(self, job: _Job, status: Status | None) -> FleetError:
+        told = f"it is {status.state}" + (f" ({status.doing})" if status.doing else "") if status else "it has not shown up"
+        return FleetError(
+            f"make node {job.name}", code="timeout", why=f"waited {self.making.timeout:g} s for {job.node_id} to run; {told}",
+            fix="Raise 'timeout', or ask the cloud why it takes so long.")
+
+    def _finish(self, job: _Job) -> None:
+        """The node runs: settle who made it, see to its address."""
+        actions = self.opened.actions(job.scope)
+        assert job.order is not None and job.node_id is not None
+        right = actions.confirm(job.order, job.node_id)
+        if right != job.node_id:
+            job.outcome.did.append(f"another run made {right} at the same time; removed {job.node_id}")
+            job.node_id, job.others = right, True
+        word = actions.publish(job.order, job.node_id)
+        if word:
+            job.outcome.did.append(word)
+            self.making.say(job.name, word)
+
+    # -- after a failure ---------------------------------------------------------------------------------------
+    def _clean_up(self, job: _Job) -> None:
+        """Remove what this run has made for a node that failed; a node that was there before, or is another run's, stays."""
+        outcome, failure = job.outcome, job.outcome.failure
+        assert failure is not None
+        if not job.asked and not job.existed:
+            return
+        try:
+            if self.making.keep_failed or job.existed or job.others:
+                outcome.left = ([f"node {job.node_id}"] if job.node_id else []) + self.opened.actions(job.scope).leftovers(job.name)
+            elif job.node_id:
+                words = self._remove(job, job.node_id)
+                outcome.did += [f"removed {word} after the failure" for word in (job.node_id, *words)]
+                outcome.node = None
+            else:
+                self._clean_unknown(job, failure)
+        except Exception as trouble:  # whatever it is, the failure that led here is the one to tell
+            outcome.left = outcome.left or ([f"node {job.node_id}"] if job.node_id else [])
+            told = (trouble.why or trouble.what) if isinstance(trouble, FleetError) else f"{type(trouble).__name__}: {trouble}"
+            _add(failure, f"What was made could not be removed ({told}); run again with state: absent.")
+
+    def _clean_unknown(self, job: _Job, failure: FleetError) -> None:
+        """After a request that failed. It may have been carried out all the same, or by another run: such a node stays."""
+        there = living(look_up(self.cloud, [job.name], self.making.settings)).get(job.name)
+        if there:
+            job.outcome.left = [f"node {node.id}" for _scope, node in there]
+            _add(failure, "There is a node of that name now: run again to go on with it, or remove it with state: absent.")
+            return
+        job.outcome.did += [f"removed {word} after the failure" for word in self.opened.actions(job.scope).clean(job.name)]
+
+    def _remove(self, job: _Job, node_id: str) -> list[str]:
+        """Remove a node and what was made for it, unless another run has made a node of that name meanwhile: then it is its."""
+        actions = self.opened.actions(job.scope)
+        actions.delete(node_id)
+        wait_gone(actions, [node_id], CLEAN_UP, self.making)
+        rows = living(look_up(self.cloud, [job.name], self.making.settings)).get(job.name, [])
+        if any(node.id != node_id for _scope, node in rows):
+            return []
+        return actions.clean(job.name)
+
+    # -- at the end --------------------------------------------------------------------------------------------
+    def _tags(self, job: _Job) -> None:
+        """Bring the tags of a node that was there before into line; those nobody asked for stay."""
+        node = job.outcome.node
+        assert node is not None
+        actions = self.opened.actions(job.scope)
+        changes = tag_changes(node, actions.adapted_tags(job.requirement.tags))
+        if changes and actions.tag(node.id, changes):
+            job.outcome.did.append(f"tags set: {', '.join(sorted(changes))}")
+
+    def _read_again(self, jobs: Sequence[_Job]) -> None:
+        """The nodes as the inventory will show them; an address that was attached may take a moment to be told."""
+        began = self.making.clock()
+        ends = began + min(self.making.timeout, SHOWN)
+        pending = list(jobs)
+        while pending:
+            late = self.making.clock() >= ends
+            answers = _asked(self.cloud, [job.name for job in pending], self.making.settings)
+            found = {node.id: node for _scope, node in _nodes(answers) if node.state not in _GONE}
+            troubles = {answer.scope: answer.failure.error for answer in answers if answer.failure}
+            left = []
+            for job in pending:
+                job.outcome.node = found.get(str(job.node_id)) or job.outcome.node
+                trouble = troubles.get(job.scope) or troubles.get(None)
+                if trouble and (late or not trouble.transient):
+                    job.outcome.failure = self._at(job, trouble)
+                elif trouble or not self._shown(job, self.making.clock() - began):
+                    left.append(job)
+            pending = left
+            if pending and late:
+                for job in pending:
+                    job.outcome.failure = self._at(job, _no_address(job, self.making.clock() - began))
+                return
+            if pending:
+                self.making.sleep(POLL)
+
+    def _shown(self, job: _Job, waited: float) -> bool:
+        """Whether the list shows what was asked for. Of a node that only got tags nothing is expected; on a family that nobody
+        asked for, and that comes along, no node is lost."""
+        if job.order is None:
+            return True
+        node, wish = job.outcome.node, job.requirement
+        if node is None:
+            return False
+        return has_address(node, wish, job.families) or (waited >= EXTRA and has_address(node, wish, wish.network.families))
+
+    def _at(self, job: _Job, failure: FleetError) -> FleetError:
+        return copied(failure).at(self.cloud.name, job.scope or None)
+
+
+def copied(failure: FleetError) -> FleetError:
+    """One failure may be that of several nodes, each of which adds its own words."""
+    return FleetError(
+        failure.what, why=failure.why, fix=failure.fix, code=failure.code, cloud=failure.cloud, scope=failure.scope,
+        transient=failure.transient, retry_after=failure.retry_after)
+
+
+def _add(failure: FleetError, fix: str) -> None:
+    failure.fix = f"{failure.fix.rstrip('.')}. {fix}" if failure.fix else fix
+
+
+@contextlib.contextmanager
+def failures_into(outcome: Outcome, cloud: Cloud, scope: str | None) -> Iterator[None]:
+    """What goes wrong with one node becomes its outcome, so that the others are not lost."""
+    try:
+        yield
+    except FleetError as failure:
+        outcome.failure = copied(failure).at(cloud.name, scope or None)
+    except Exception as surprise:
+        outcome.failure = FleetError(
+            f"see to node {outcome.name}", why=f"{type(surprise).__name__}: {surprise}", code="defect", cloud=cloud.name, scope=scope or None,
+            fix="This is a defect of the collection; please report it with the output of -vvv.")
+
+
+def not_to_be_had(code: str, order: Order, provider: str, catalog: Catalog) -> set[str]:
+    """Ids of what was chosen and turned out not to be had, with what fails with it; none when choosing again would not help."""
+    if code == "image_gone" and order.image:
+        return {order.image.id}
+    if provider == "metal":
+        return {order.flavor.id} if code in ("taken", "capacity") else set()
+    if code == "capacity" and order.network and order.network.zone and order.zone is None:
+        zone = order.network.zone  # the zone is full, whatever subnet of it is asked for
+        return {order.network.id, *(network.id for network in catalog.networks if network.zone == zone)}
+    return set()
+
+
+def _no_address(job: _Job, seconds: float) -> FleetError:
+    node, wish = job.outcome.node, job.requirement.network
+    if node is None:
+        return FleetError(f"read node {job.name}", code="timeout", why=f"waited {seconds:.0f} s for the cloud to list {job.node_id}",
+                          fix="Run again; nothing is made twice.")
+    kind = ("a public " if wish.reachable == "public" else "an ") + " and ".join(job.families)
+    return FleetError(
+        f"reach node {job.name}", code="no_address", fix="Look at fleet_why of the node in the inventory, and at 'chosen' in this result.",
+        why=f"waited {seconds:.0f} s for {kind.strip()} address; the cloud shows: {node.why.public_ip}")
+
+
+def there(cloud: Cloud, names: Sequence[str], making: Making) -> list[Outcome]:
+    """The nodes of those names, which must be there, one of each."""
+    found = living(look_up(cloud, names, making.settings))
+    outcomes = []
+    for name in names:
+        nodes = [node for _scope, node in found.get(name, [])]
+        outcome = Outcome(name, nodes[0] if len(nodes) == 1 else None)
+        if len(nodes) != 1:
+            outcome.failure = FleetError(
+                f"find node {name}", cloud=cloud.name, code="ambiguous" if nodes else "not_found",
+                why=f"{len(nodes)} machines have that name: {', '.join(node.id for node in nodes)}" if nodes else "the cloud has no such node",
+                fix="Choose by id with node_power." if nodes else "Make it with state: present or started.")
+        outcomes.append(outcome)
+    return outcomes
+
+
+# -------------------------------------------------------------------------------------------------- absent
+@dataclasses.dataclass(slots=True)
+class _End:
+    """What goes for one name or id. dying: nodes of that name that are on their way out already; marks: values of the mark
+    whose bearers go too, none where a node with that mark stays."""
+
+    outcome: Outcome
+    nodes: list[tuple[str, Node]] = dataclasses.field(default_factory=list)
+    dying: list[tuple[str, Node]] = dataclasses.field(default_factory=list)
+    marks: tuple[str, ...] = ()
+
+
+def absent(cloud: Cloud, names: Sequence[str], ids: Sequence[str], making: Making) -> list[Outcome]:
+    """The end of nodes, and of everything made for them, also of what an earlier run left. A node that this collection did
+    not make (no mark) goes only when its id is given, and then nothing else does."""
+    opened = Opened(cloud, making.settings)
+    there = list(_nodes(look_up(cloud, [] if ids else names, making.settings)))
+    ends = [_named(cloud, name, there) for name in names] + [_identified(node_id, there) for node_id in ids]
+    todo = [end for end in ends if not end.outcome.failure]
+    act = _foretell if making.check else _end
+
+    def go(end: _End) -> None:
+        with failures_into(end.outcome, cloud, end.nodes[0][0] if end.nodes else None):
+            act(end, opened, making)
+
+    at_once(todo, go, making.workers)
+    return [end.outcome for end in ends]
+
+
+def _named(cloud: Cloud, name: str, there: Sequence[tuple[str, Node]]) -> _End:
+    """What goes with a name. Nothing, with the failure, when a machine of that name is not ours."""
+    rows = [(scope, node) for scope, node in there if (node.name or node.id) == name]
+    alive = [(scope, node) for scope, node in rows if node.state not in _GONE]
+    end = _End(Outcome(name, alive[0][1] if alive else None))
+    strangers = [node.id for _scope, node in alive if MARK not in node.tags]
+    if strangers:
+        end.outcome.failure = FleetError(
+            f"remove node {name}", code="not_ours", cloud=cloud.name,
+            why=f"{', '.join(strangers)} of that name was not made by this collection (no tag {MARK})",
+            fix="If this machine is meant, give its id instead of its name.")
+        return end
+    end.nodes = alive
+    end.dying = [(scope, node) for scope, node in rows if node.state in _GONE and MARK in node.tags]
+    end.marks = tuple(dict.fromkeys([name, *(node.tags[MARK] for _scope, node in alive)]))
+    return end
+
+
+def _identified(node_id: str, there: Sequence[tuple[str, Node]]) -> _End:
+    """What goes with an id. What carries the node's mark stays when another living node carries it, too: it may be that one's."""
+    rows = [(scope, node) for scope, node in there if node.id == node_id]
+    if not rows:
+        return _End(Outcome(node_id))
+    scope, node = rows[0]
+    alive = node.state not in _GONE
+    end = _End(Outcome(node.name or node_id, node if alive else None))
+    (end.nodes if alive else end.dying).append((scope, node))
+    mark = node.tags.get(MARK)
+    if mark and not any(other.tags.get(MARK) == mark for _scope, other in there if other.id != node_id and other.state not in _GONE):
+        end.marks = (mark,)
+    return end
+
+
+def _foretell(end: _End, opened: Opened, making: Making) -> None:
+    end.outcome.did += [f"would remove {node.id}" for _scope, node in end.nodes]
+    for mark in end.marks:
+        end.outcome.did += [f"would remove {word}" for scope in opened.scopes for word in opened.actions(scope).leftovers(mark)]
+
+
+def _end(end: _End, opened: Opened, making: Making) -> None:
+    outcome = end.outcome
+    if end.nodes:
+        making.say(outcome.name, "being removed")
+    for scope, node in end.nodes:
+        opened.actions(scope).delete(node.id)
+    for scope in dict.fromkeys(scope for scope, _node in end.nodes + end.dying):
+        wait_gone(opened.actions(scope), [node.id for place, node in end.nodes + end.dying if place == scope], making.timeout, making)
+    outcome.did += [f"removed {node.id}" for _scope, node in end.nodes]
+    if end.nodes:
+        making.say(outcome.name, "removed")
+    for scope in opened.scopes:
+        actions = opened.actions(scope)
+        for mark in end.marks:
+            # also without a node: what a run that was killed has left
+            if any(place == scope for place, _node in end.nodes) or actions.leftovers(mark):
+                outcome.did += [f"removed {word}" for word in actions.clean(mark)]
+
+
+def wait_gone(actions: Actions, node_ids: Sequence[str], seconds: float, making: Making) -> None:
+    """Until the cloud does not know the nodes any more, or only as deleted ones. Raises FleetError (timeout)."""
+    ends = making.clock() + seconds
+    while True:
+        try:
+            statuses = actions.status(node_ids)
+        except FleetError as failure:
+            if not failure.transient or making.clock() >= ends:
+                raise
+            statuses = None
+        if statuses is not None and not statuses:
+            return
+        if statuses and making.clock() >= ends:
+            told = ", ".join(f"{node} is {status.state}" + (f" ({status.doing})" if status.doing else "") for node, status in statuses.items())
+            raise FleetError("remove nodes", why=f"waited {seconds:g} s for their end; {told}", code="timeout",
+                             fix="Raise 'timeout' and run again, or ask the cloud why it takes so long.")
+        making.sleep(POLL)
+
+
+# ------------------------------------------------------------------------------------------------- helpers
+def token_of(cloud: Cloud, scope: str, name: str) -> str:
+    """A token that is equal for equal requests: of the same name in the same place. At most 64 letters and digits."""
+    return hashlib.sha256(f"{cloud.provider}/{cloud.name}/{scope}/{name}".encode()).hexdigest()[:32]
+
+
+def look_up(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
+    """The nodes of those names (all nodes without names) in every scope of the cloud. Raises the first FleetError: a part
+    that cannot be asked may hold the node."""
+    answers = _asked(cloud, names, settings)
+    for answer in answers:
+        if answer.failure:
+            raise answer.failure.error
+    return answers
+
+
+def _asked(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
+    # a pattern's signs are no part of a node's name
+    filters = dataclasses.replace(cloud.filters, states=_ALL_STATES, tags={}, names=tuple(names))
+    return collect([dataclasses.replace(cloud, filters=filters)], dataclasses.replace(settings, states=_ALL_STATES))
+
+
+def living(answers: Sequence[Answer]) -> dict[str, list[tuple[str, Node]]]:
+    """Name -> (scope, node) of every node that is not on its way out."""
+    found: dict[str, list[tuple[str, Node]]] = {}
+    for scope, node in _nodes(answers):
+        if node.state not in _GONE:
+            found.setdefault(node.name or node.id, []).append((scope, node))
+    return found
+
+
+def living_by_id(answers: Sequence[Answer], ids: Sequence[str]) -> dict[str, tuple[str, Node]]:
+    """Id -> (scope, node) of those that are there."""
+    return {node.id: (scope, node) for scope, node in _nodes(answers) if node.id in ids and node.state not in _GONE}
+
+
+def _nodes(answers: Sequence[Answer]) -> Iterator[tuple[str, Node]]:
+    for answer in answers:
+        for node in answer.nodes:
+            yield answer.scope or "", node
+
+
+def has_address(node: Node, requirement: Requirement, families: Sequence[str]) -> bool:
+    """Whether the node has the address that was asked for: of all these families, of any one when there are none."""
+    known = {"ipv4": node.public_ipv4, "ipv6": node.public_ipv6}
+    if requirement.network.reachable != "public":
+        known = {"ipv4": node.public_ipv4 or node.private_ipv4, "ipv6": node.public_ipv6 or node.private_ipv6}
+        families = requirement.network.families
+    return all(known[family] for family in families) if families else any(known.values())
+
+
+def tag_changes(node: Node, wanted: Mapping[str, str]) -> dict[str, str | None]:
+    """Tags that are wanted and that the node has not, or has with another value. Others are nobody's business."""
+    return {key: value for key, value in wanted.items() if node.tags.get(key) != value}
+
+
+def at_once(items: Sequence[K], act: Callable[[K], Any], workers: int) -> None:
+    """Do it for all items, that many at a time; the first exception of any is raised when all are done."""
+    if not items:
+        return
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(workers, len(items))) as pool:
+        for done in [pool.submit(act, item) for item in items]:
+            done.result()
+
+

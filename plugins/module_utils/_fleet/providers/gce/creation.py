@@ -1,0 +1,205 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Makes an instance, once, whatever happens to requests and answers.
+
+Three things keep it one: Google takes no second instance of a name in a zone; a request that is sent again carries the same
+requestId; and before anything is sent the project is searched for the name in all zones.
+
+A requestId is remembered by Google longer than the instance may live: asked again, it answers with the operation of then,
+done, although its instance was deleted since (or never came to be). So an answer that is finished when it comes is checked
+against what there is, and the request is sent again under the next id, which every run derives the same.
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...errors import FleetError
+from ..actions import MARK, Order
+from ..base import Run, together
+from . import insertion
+from .belongings import Belongings
+from .calls import Calls, operation_path
+from .catalog import home_region
+from .instances import Instances
+from .names import check_name, digest, labels, request_id, rotated
+from .offers import Offers
+from .shape import last_part
+
+Row = Mapping[str, Any]
+
+FOLLOWED = 30.0  # seconds an insertion is followed for its errors; then ``status`` tells of them
+_LIVES = 20  # how often the same order can have failed or been deleted while Google remembers its requests
+_ENDING = frozenset({"STOPPING", "PENDING_STOP", "DEPROVISIONING"})
+_LAST_BREATH = 120.0  # seconds to wait for the end of an instance that is stopping or being deleted
+_BREATH = 1.0
+_GLANCES = 6  # looks for an instance whose name is taken: it shows a moment after that
+
+
+class Creation:
+    """Makes the instances of one project. os_login: whether its metadata turns OS Login on."""
+
+    def __init__(
+        self, calls: Calls, instances: Instances, offers: Offers, belongings: Belongings, run: Run,
+        os_login: Callable[[], bool], only_zones: Sequence[str],
+    ) -> None:
+        self._calls = calls
+        self._instances = instances
+        self._offers = offers
+        self._belongings = belongings
+        self._run = run
+        self._os_login = os_login
+        self._only_zones = only_zones
+
+    def create(self, order: Order) -> str:
+        """The id of the instance."""
+        check_name(order.name)
+        marked = dataclasses.replace(order, tags={**order.tags, MARK: order.name})
+        labels(marked.tags)  # what cannot be kept is refused before anything is made
+        insertion.metadata(marked, os_login=False)
+        zones, found, os_login = together(
+            lambda: self._zones(marked), lambda: self._instances.named(order.name),
+            lambda: bool(order.public_key) and self._os_login())
+        stranger = None
+        for row in found:
+            zone = last_part(row.get("zone")) or ""
+            if not _ours(row, order.name):
+                stranger = row if zone in zones else stranger
+            elif left := self._lasting(zone, row):
+                self._belongings.secure(order)
+                return str(left["id"])
+        if stranger:
+            raise _taken(order.name, last_part(stranger.get("zone")) or "")
+        self._belongings.secure(order)
+        lost: FleetError | None = None
+        for zone in zones:
+            try:
+                return self._insert(_in_zone(marked, zone), zone, os_login)
+            except FleetError as failure:
+                if failure.code != "capacity":
+                    raise
+                lost = failure
+                self._run.note(f"{failure.what}: {failure.why}")
+        assert lost is not None
+        raise lost
+
+    # -- where -------------------------------------------------------------------------------------------------
+    def _zones(self, order: Order) -> list[str]:
+        """The zones to try, in order. Raises FleetError when there is none."""
+        what = f"choose a zone for node {order.name}"
+        usable = self._offers.usable_zones()
+        region_of = {zone.name: zone.region for zone in usable}
+        offered = order.flavor.zones or tuple(region_of)
+        if order.zone:
+            if order.zone not in region_of:
+                raise FleetError(what, why=f"zone {order.zone} is not there, not up, or not among 'zones' of the fleet file",
+                                 code="refused", fix=f"Zones that can be used: {', '.join(region_of) or 'none'}.")
+            _check_region(what, order, region_of[order.zone])
+            return [order.zone]
+        region = order.network.extra["region"] if order.network else home_region(usable, self._run.environ, self._only_zones)
+        zones = [zone for zone in offered if region_of.get(zone) == region]
+        if not zones and _spans_regions(order):
+            others = sorted({theirs for zone in offered if (theirs := region_of.get(zone))})
+            zones = [zone for zone in offered if others and region_of.get(zone) == others[0]]
+        if not zones:
+            raise FleetError(what, why=f"{order.flavor.name} is not offered in any zone of {region} that can be used", code="refused",
+                             fix="Choose another flavor, or a network of another region.")
+        return rotated(order.name, zones)
+
+    # -- making ------------------------------------------------------------------------------------------------
+    def _insert(self, order: Order, zone: str, os_login: bool) -> str:
+        what = f"make instance {order.name} in {zone}"
+        body = insertion.body(order, zone, os_login=os_login)
+        said = digest(json.dumps(body, sort_keys=True))  # another order of that name is another request
+        for life in range(_LIVES):
+            try:
+                operation = self._calls.begin(
+                    "POST", what, f"zones/{zone}/instances", body, request_id=request_id(order.token, zone, said, life))
+            except FleetError as failure:
+                if failure.code != "exists":
+                    raise
+                present = self._present(order, zone, failure)
+                if present:
+                    return present
+                continue
+            remembered = operation.get("status") == "DONE"
+            try:
+                done = self._calls.finish(what, operation, FOLLOWED)
+            except FleetError as failure:
+                if failure.code == "exists" and (present := self._present(order, zone, failure)):
+                    return present
+                if remembered or failure.code == "exists":  # the failure of an earlier run
+                    continue
+                raise
+            target = str(operation.get("targetId"))
+            if not done:
+                self._instances.begun(target, operation_path(operation))
+            found = self._instances.in_zone(zone, order.name)
+            if found and _ours(found, order.name) and (str(found["id"]) == target or self._lasting(zone, found)):
+                return str(found["id"])
+            if not done:
+                return target
+            if not remembered:
+                raise FleetError(what, why=f"instance {target} was made, and is gone again", code="vanished",
+                                 fix="Somebody or something removed it; run again.")
+        raise FleetError(what, why=f"Google answers with what became of {_LIVES} earlier requests", code="refused",
+                         fix="Wait an hour until it has forgotten them, or choose another name.")
+
+    def _present(self, order: Order, zone: str, taken: FleetError) -> str | None:
+        """The id of the instance that has the name already, when it is ours; None when it ended meanwhile. Raises
+        FleetError when it is not ours."""
+        for glance in range(_GLANCES):
+            found = self._instances.in_zone(zone, order.name)
+            if found is None:
+                self._run.patience.sleep(0.25 * 2**glance)
+                continue
+            if not _ours(found, order.name):
+                raise _taken(order.name, zone)
+            left = self._lasting(zone, found)
+            return str(left["id"]) if left else None
+        raise taken  # not an instance: a disk of that name, for example, and the words say so
+
+    def _lasting(self, zone: str, row: Row) -> Row | None:
+        """The instance when it stays, None when it was on its way out: Google calls both STOPPING, so the end is awaited."""
+        found: Row | None = row
+        ends = self._run.patience.clock() + _LAST_BREATH
+        while found and found.get("status") in _ENDING and self._run.patience.clock() < ends:
+            self._run.patience.request_timeout()  # raises when the time of the run is over
+            self._run.patience.sleep(_BREATH)
+            found = self._instances.in_zone(zone, str(row["name"]))
+        return found if found and found["id"] == row["id"] else None
+
+
+def _ours(row: Row, name: str) -> bool:
+    return (row.get("labels") or {}).get(MARK) == name
+
+
+def _in_zone(order: Order, zone: str) -> Order:
+    """The order with the subnetwork that its network has in the zone's region, where it spans regions."""
+    region = zone.rpartition("-")[0]
+    network = order.network
+    if network is None or network.extra["region"] == region:
+        return order
+    home, _slash, name = network.id.partition("/regions/")
+    theirs = f"{home}/regions/{region}/subnetworks/{name.rpartition('/')[2]}"
+    return dataclasses.replace(order, network=dataclasses.replace(network, id=theirs, extra={**network.extra, "region": region}))
+
+
+def _spans_regions(order: Order) -> bool:
+    """Whether the network has a subnetwork of its own name in every region, as those in auto mode have."""
+    return order.network is not None and order.network.name == last_part(order.network.extra["network"])
+
+
+def _check_region(what: str, order: Order, region: str | None) -> None:
+    if order.network and order.network.extra["region"] != region and not _spans_regions(order):
+        raise FleetError(
+            what, why=f"subnetwork {order.network.name} is in {order.network.extra['region']}, zone {order.zone} is not", code="refused",
+            fix="Name a zone of that region, or a network of the zone's.")
+
+
+def _taken(name: str, zone: str) -> FleetError:
+    return FleetError(
+        f"make instance {name}", why=f"an instance of that name is in {zone}, and was not made by this collection (no label {MARK})",
+        code="exists", fix="Choose another name, or remove that instance.")

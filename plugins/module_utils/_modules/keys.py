@@ -1,0 +1,306 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What module ssh_key does: the pair on disk, and its public part where each cloud keeps keys."""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._fleet import key_ring
+from .._fleet.collect import Settings
+from .._fleet.errors import FleetError
+from .._fleet.fleet_file import Cloud
+from .._fleet.making import at_once, living, living_by_id, look_up
+from .._fleet.opened import Opened
+from .._fleet.providers.actions import MARK, Actions
+from .._fleet.shape import Node
+from .front import Clouds, settings_of
+
+
+def key(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
+    """Result of ssh_key. Keys in a list are worked on at the same time."""
+    given = module.params
+    rows = given["keys"] if given["keys"] is not None else [{}]
+    wishes = []
+    for number, row in enumerate(rows):
+        unknown = sorted(set(row) - {"cloud", *_OWN})
+        if unknown:
+            raise FleetError(f"keys[{number}]: unknown key '{unknown[0]}'", fix=f"Known keys: cloud, {', '.join(_OWN)}.", code="argument")
+        values = {name: row.get(name, given[name]) for name in _OWN}
+        if not values["name"]:
+            raise FleetError(f"keys[{number}]: has no name", fix="Give the key a name.", code="argument")
+        wishes.append(Wish(clouds.named(row.get("cloud")), **values))
+    results: dict[int, dict[str, Any]] = {}
+    failures: dict[int, FleetError] = {}
+    act = _present if given["state"] == "present" else _absent
+
+    def go(pair: tuple[int, Wish]) -> None:
+        try:
+            results[pair[0]] = act(module, pair[1])
+        except FleetError as failure:
+            failures[pair[0]] = failure.at(pair[1].cloud.name)
+        except OSError as problem:
+            failures[pair[0]] = FleetError(
+                f"see to key {pair[1].name}", why=f"{problem.strerror or problem}" + (f": {problem.filename}" if problem.filename else ""),
+                fix="Choose a file that this user may read and write.", code="disk", cloud=pair[1].cloud.name)
+
+    at_once(list(enumerate(wishes)), go, given["workers"])
+    if failures:
+        told = "; ".join(str(failures[number]) for number in sorted(failures))
+        if len(wishes) == 1:
+            raise failures[0]
+        raise FleetError(f"{len(failures)} of {len(wishes)} keys failed: {told}", code=failures[min(failures)].code)
+    done = [results[number] for number in range(len(wishes))]
+    did = [word for row in done for word in row["did"]]
+    answer: dict[str, Any] = {"changed": bool(did), "did": did, "keys": [row["key"] for row in done]}
+    if given["keys"] is None:
+        answer.update(name=done[0]["name"], key=done[0]["key"])
+    if module._diff:
+        answer["diff"] = {side: "".join(row["diff"][side] for row in done) for side in ("before", "after")}
+    return answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """One key that is wanted, or wanted gone; the options of the module."""
+
+    cloud: Cloud
+    name: str
+    private_key_file: str | None
+    public_key: str | None
+    node: str | None
+    login_user: str
+    scope: str | None
+    force: bool
+
+
+_OWN = ("name", "private_key_file", "public_key", "node", "login_user", "scope", "force")
+
+
+# ------------------------------------------------------------------------------------------------- present
+def _present(module: AnsibleModule, wish: Wish) -> dict[str, Any]:
+    cloud = wish.cloud
+    settings = settings_of(module, timeout=module.params["timeout"])
+    opened = Opened(cloud, settings)
+    scope = _scope(opened, wish.scope)
+    ring = key_ring.folder(module.params["key_dir"], os.environ)
+    did: list[str] = []
+    if module.params["for_new_nodes"] and not _new(wish, settings):
+        return _result(module, wish, None, None, [])
+    public = _public_key(module, wish, did)
+    actions = opened.actions(scope)
+    stored = "key store" if actions.key_store else "instance metadata" if wish.node else "key ring"
+    if public is None:  # check mode, and the pair is not there yet
+        return _result(module, wish, None, stored, [*did, "would be stored"])
+    if key_ring.read(ring, cloud.name, wish.name) != public:
+        did.append("added to the key ring of this controller")
+        if not module.check_mode:
+            key_ring.write(ring, cloud.name, wish.name, public)
+    with _at(cloud, scope):
+        if actions.key_store:
+            did += _store(actions, wish, public, check=module.check_mode)
+    if not actions.key_store and wish.node:
+        node_scope, node = _node(cloud, settings, wish.node)
+        node_actions = opened.actions(node_scope)
+        with _at(cloud, node_scope):
+            if key_ring.blob(public) not in map(key_ring.blob, node_actions.node_keys(node.id)):
+                did.append(f"added to the metadata of {node.id}")
+                if not module.check_mode:
+                    node_actions.add_node_key(node.id, wish.login_user, public)
+    return _result(module, wish, public, stored, did)
+
+
+def _new(wish: Wish, settings: Settings) -> bool:
+    """Whether a key is needed for the node of the key's name: there is none yet, or the run that made it was ended before its
+    key was taken out again."""
+    path = wish.private_key_file
+    return bool(path and os.path.exists(os.path.expanduser(path))) or not living(look_up(wish.cloud, [wish.name], settings)).get(wish.name)
+
+
+def _store(actions: Actions, wish: Wish, public: str, *, check: bool) -> list[str]:
+    """Put the key into the cloud's key store; what was done."""
+    known = actions.find_key(wish.name)
+    differs = known is not None and known.public_key is not None and key_ring.blob(known.public_key) != key_ring.blob(public)
+    if differs and not wish.force:
+        raise FleetError(
+            f"store key {wish.name}", why="the key store has another key of that name", code="key_differs",
+            fix="Choose another name, remove it with state: absent, or replace it with force: true.")
+    if known is not None and not differs:
+        return []
+    if not check:
+        if differs:
+            actions.remove_key(wish.name)
+        actions.add_key(wish.name, public)
+    return ["replaced in the key store" if differs else "added to the key store"]
+
+
+def _public_key(module: AnsibleModule, wish: Wish, did: list[str]) -> str | None:
+    """The public key: the one given, else that of the private key file, which is made when it is not there."""
+    if wish.public_key:
+        return _line(wish.public_key)
+    path = wish.private_key_file and os.path.expanduser(wish.private_key_file)
+    if not path:
+        raise FleetError(f"make key {wish.name}", why="neither 'private_key_file' nor 'public_key' is given", code="argument",
+                         fix="Name the file for the private part, or give the public part of a key that exists.")
+    if not os.path.exists(path):
+        did.append(f"made {path}")
+        if module.check_mode:
+            return None
+        _generate(module, path, wish.name)
+    if os.stat(path).st_mode & 0o077:
+        did.append(f"mode of {path} set to 0600")
+        if not module.check_mode:
+            os.chmod(path, 0o600)
+    status, out, err = module.run_command([_keygen(module), "-y", "-P", "", "-f", path])
+    if status:
+        raise FleetError(f"read key {path}", why=_last_line(err), code="key_file",
+                         fix="It must be a private key in OpenSSH format without a passphrase; remove it to have a new one made.")
+    return _line(f"{' '.join(out.split()[:2])} {wish.name}")
+
+
+def _generate(module: AnsibleModule, path: str, comment: str) -> None:
+    """An ed25519 pair; the file appears whole, with mode 0600, or not at all."""
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as spare:
+            fresh = os.path.join(spare, "key")
+            status, _out, err = module.run_command([_keygen(module), "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", fresh])
+            if status:
+                raise FleetError(f"make key {path}", why=_last_line(err), fix="Look at ssh-keygen on this machine.", code="ssh_keygen")
+            os.chmod(fresh, 0o600)
+            with contextlib.suppress(FileExistsError):  # another run was faster; then that one's key counts
+                os.link(fresh, path)
+    except OSError as problem:
+        raise FleetError(f"make key {path}", why=problem.strerror or str(problem), fix="Choose a folder that can be written.", code="disk") from None
+
+
+def _keygen(module: AnsibleModule) -> str:
+    found = module.get_bin_path("ssh-keygen")
+    if not found:
+        raise FleetError("make a key", why="ssh-keygen is not installed", fix="Install the OpenSSH client.", code="ssh_keygen")
+    return str(found)
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.strip().splitlines()) if line), "no word of it")
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    if len(line.split()) < 2 or not line.split()[1].startswith("AAAA"):
+        raise FleetError("read the public key", why="it is not a line of the form 'ssh-ed25519 AAAA... comment'", code="argument",
+                         fix="Give the contents of the .pub file.")
+    return line
+
+
+# -------------------------------------------------------------------------------------------------- absent
+def _absent(module: AnsibleModule, wish: Wish) -> dict[str, Any]:
+    """Out of the key store of every scope, of the metadata of nodes, of the ring, and off the disk."""
+    cloud = wish.cloud
+    settings = settings_of(module, timeout=module.params["timeout"])
+    opened = Opened(cloud, settings)
+    ring = key_ring.folder(module.params["key_dir"], os.environ)
+    path = wish.private_key_file and os.path.expanduser(wish.private_key_file)
+    public = wish.public_key or key_ring.read(ring, cloud.name, wish.name) or _public_of(module, path)
+    did: list[str] = []
+    for scope in [_scope(opened, wish.scope)] if wish.scope else opened.scopes:
+        actions = opened.actions(scope)
+        with _at(cloud, scope):
+            known = actions.find_key(wish.name) if actions.key_store else None
+            if known:
+                public = public or known.public_key
+                did.append("removed from the key store" + (f" of {scope}" if len(opened.scopes) > 1 else ""))
+                if not module.check_mode:
+                    actions.remove_key(wish.name)
+    if public:
+        did += _out_of_metadata(module, wish, opened, public)
+    if os.path.exists(key_ring.path_of(ring, cloud.name, wish.name)):
+        did.append("removed from the key ring of this controller")
+        if not module.check_mode:
+            key_ring.remove(ring, cloud.name, wish.name)
+    if path and os.path.exists(path):
+        did.append(f"removed {path}")
+        if not module.check_mode:
+            os.remove(path)
+    return _result(module, wish, public, None, did)
+
+
+def _public_of(module: AnsibleModule, path: str | None) -> str | None:
+    """The public part of a private key file, None when there is none that can be read."""
+    if not path or not os.path.exists(path):
+        return None
+    status, out, _err = module.run_command([_keygen(module), "-y", "-P", "", "-f", path])
+    return None if status else " ".join(out.split())
+
+
+def _out_of_metadata(module: AnsibleModule, wish: Wish, opened: Opened, public: str) -> list[str]:
+    """Out of the metadata of the node that is named, else of all nodes that this collection made in clouds without key store."""
+    settings = settings_of(module, timeout=module.params["timeout"])
+    if wish.node:
+        nodes = _nodes(wish.cloud, settings, wish.node)
+    elif all(opened.actions(scope).key_store for scope in opened.scopes):
+        return []
+    else:
+        found = living(look_up(wish.cloud, [], settings)).values()
+        nodes = [pair for pairs in found for pair in pairs if MARK in pair[1].tags]
+    did = []
+    for scope, node in nodes:
+        actions = opened.actions(scope)
+        with _at(wish.cloud, scope):
+            if key_ring.blob(public) in map(key_ring.blob, actions.node_keys(node.id)):
+                did.append(f"removed from the metadata of {node.id}")
+                if not module.check_mode:
+                    actions.remove_node_key(node.id, public)
+    return did
+
+
+# ------------------------------------------------------------------------------------------------- helpers
+def _scope(opened: Opened, wanted: str | None) -> str:
+    if not wanted:
+        return opened.first_scope()
+    if wanted not in opened.scopes:
+        raise FleetError("find the key store", why=f"the cloud has no scope '{wanted}', only {', '.join(opened.scopes)}", code="scope",
+                         cloud=opened.cloud.name, fix="Correct 'scope'.")
+    return wanted
+
+
+def _nodes(cloud: Cloud, settings: Settings, wanted: str) -> list[tuple[str, Node]]:
+    """(scope, node) of those with that id, or else that name; none when it is gone."""
+    answers = look_up(cloud, [], settings)
+    by_id = living_by_id(answers, [wanted])
+    return list(by_id.values()) or living(answers).get(wanted, [])
+
+
+def _node(cloud: Cloud, settings: Settings, wanted: str) -> tuple[str, Node]:
+    """(scope, node) of a name or an id."""
+    found = _nodes(cloud, settings, wanted)
+    if len(found) != 1:
+        raise FleetError(f"find node {wanted}", cloud=cloud.name, code="ambiguous" if found else "not_found",
+                         why=f"{len(found)} machines have that name" if found else "the cloud has no such node",
+                         fix="Give its id; node_info lists the nodes.")
+    return found[0]
+
+
+@contextlib.contextmanager
+def _at(cloud: Cloud, scope: str) -> Iterator[None]:
+    try:
+        yield
+    except FleetError as failure:
+        raise failure.at(cloud.name, scope or None) from None
+
+
+def _result(module: AnsibleModule, wish: Wish, public: str | None, stored: str | None, did: list[str]) -> dict[str, Any]:
+    there = f"{wish.cloud.name}/{wish.name}: there\n"
+    absent = module.params["state"] == "absent"
+    return {
+        "did": did, "name": wish.name,
+        "key": {"name": wish.name, "cloud": wish.cloud.name, "public_key": public, "private_key_file": wish.private_key_file, "stored": stored},
+        "diff": {"before": there if bool(did) == absent else "", "after": "" if absent else there},
+    }

@@ -1,0 +1,89 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What modules node_power and node_tags do."""
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._fleet import powering
+from .._fleet.errors import FleetError
+from .._fleet.fleet_file import DEFAULT_STATES, Cloud
+from .._fleet.making import Making, Outcome, living_by_id, look_up, tag_changes
+from .._fleet.opened import Opened
+from .._fleet.records import as_dict
+from .front import described, settings_of
+from .node import _progress
+from .reading import select
+
+
+def power(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
+    """Result of node_power."""
+    given = module.params
+    plan = Making(timeout=given["timeout"], workers=given["workers"], settings=settings_of(module), check=module.check_mode,
+                  say=_progress(given["progress_file"]))
+    if not (given["names"] or given["ids"] or given["tags"] or given["all"]):
+        raise FleetError("no node is chosen", fix="Give names, ids or tags, or all: true for every node of the cloud.", code="argument")
+    found = select(cloud, plan.settings, names=given["names"], ids=given["ids"], tags=given["tags"], states=DEFAULT_STATES)
+    outcomes = [Outcome(node.name or node.id, node) for _scope, node in found]
+    outcomes += [_missing(cloud, node_id) for node_id in given["ids"] if node_id not in {node.id for _scope, node in found}]
+    exact = [name for name in given["names"] if not set("*?[") & set(name)]
+    outcomes += [_missing(cloud, name) for name in exact if name not in {node.name or node.id for _scope, node in found}]
+    powering.bring(cloud, [outcome for outcome in outcomes if outcome.node], given["state"], plan, wait=given["wait"])
+    broken = [outcome for outcome in outcomes if outcome.failure]
+    result: dict[str, Any] = {
+        "changed": any(outcome.changed for outcome in outcomes), "failed": bool(broken),
+        "nodes": [as_dict(outcome.node) for outcome in outcomes if outcome.node],
+        "results": [{
+            "name": outcome.name, "id": outcome.node.id if outcome.node else None, "changed": outcome.changed,
+            "state": outcome.node.state if outcome.node else None, "error": described(outcome.failure) if outcome.failure else None,
+        } for outcome in outcomes],
+    }
+    if module._diff:
+        changed = [outcome for outcome in outcomes if outcome.changed]
+        states = {name: node.state for name, node in ((node.name or node.id, node) for _scope, node in found)}
+        result["diff"] = {
+            "before": "".join(f"{outcome.name}: {states.get(outcome.name)}\n" for outcome in changed),
+            "after": "".join(f"{outcome.name}: {given['state']}\n" for outcome in changed)}
+    if broken:
+        result["msg"] = f"{len(broken)} of {len(outcomes)} nodes failed: " + "; ".join(str(outcome.failure) for outcome in broken[:5])
+    return result
+
+
+def _missing(cloud: Cloud, what: str) -> Outcome:
+    return Outcome(what, failure=FleetError(f"find node {what}", why="the cloud has no such node", cloud=cloud.name, code="not_found",
+                                            fix="Correct it; node_info lists the nodes."))
+
+
+def tags(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
+    """Result of node_tags."""
+    given = module.params
+    settings = settings_of(module, timeout=given["timeout"])
+    found = living_by_id(look_up(cloud, [], settings), [given["id"]]).get(given["id"])
+    if not found:
+        raise FleetError(f"tag node {given['id']}", why="the cloud has no such node", cloud=cloud.name, code="not_found",
+                         fix="Correct 'id'; node_info lists the nodes.")
+    scope, node = found
+    actions = Opened(cloud, settings).actions(scope)
+    try:
+        wanted = actions.adapted_tags({key: _text(value) for key, value in given["tags"].items() if value is not None})
+        changes = tag_changes(node, wanted)
+        changes.update({key: None for key, value in given["tags"].items() if value is None and key in node.tags})
+        if changes and not module.check_mode:
+            actions.tag(node.id, changes)
+    except FleetError as failure:
+        raise failure.at(cloud.name, scope or None) from None
+    after = {key: value for key, value in {**node.tags, **changes}.items() if value is not None}
+    result: dict[str, Any] = {"changed": bool(changes), "tags": after}
+    if module._diff:
+        result["diff"] = {"before": _lines(node.tags), "after": _lines(after)}
+    return result
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _lines(values: Any) -> str:
+    return "".join(f"{key}: {value}\n" for key, value in sorted(values.items()))
