@@ -3,6 +3,7 @@
 """Takes a node of each cloud through the eight steps and tells where clouds differ. Works on the controller only."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -30,6 +31,7 @@ from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance.stop 
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.newcomer import CONNECT_TO
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.trust import clean
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._show.text import visible
 
 SLACK = 240  # seconds beyond the timeout for requests that clean up after it
 CLEAN_UP = 300.0  # seconds that the end of a node is waited for at least
@@ -94,12 +96,14 @@ class ActionModule(FleetModule):
             if given[key] < 1:
                 raise FleetError(f"{key}: {given[key]} is too small", fix="Give at least 1.", code="argument")
         if given["run"] is not None and not _RUN.fullmatch(given["run"]):
-            raise FleetError(f"run: '{given['run']}' cannot be part of a name on every cloud", fix="Use at most 20 small letters and digits.", code="argument")
+            raise FleetError(f"run: '{given['run']}' cannot be part of a name on every cloud", code="argument",
+                             fix="Use at most 20 small letters and digits.")
 
     def _fleet_data(self, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         path = self.given["fleet"] or os.environ.get(FLEET_VARIABLE)
         if not path:
-            raise FleetError("read the fleet file", why=f"neither 'fleet' nor {FLEET_VARIABLE} names one", fix="Give fleet: path/to/fleet.yml.", code="argument")
+            raise FleetError("read the fleet file", why=f"neither 'fleet' nor {FLEET_VARIABLE} names one", code="argument",
+                             fix="Give fleet: path/to/fleet.yml.")
         full = self._find(str(path))
         source = os.path.basename(full)
         raw = self._load(full, source)
@@ -170,7 +174,8 @@ class ActionModule(FleetModule):
         strange = [name for name in given["requirements"] if name not in [cloud.name for cloud in clouds] and given["clouds"] == []]
         if strange:
             raise FleetError(f"requirements: there is no cloud '{strange[0]}'", fix="Correct the name.", code="argument")
-        return {cloud.name: {**common, **wishes.checked(given["requirements"].get(cloud.name) or {}, f"requirements.{cloud.name}")} for cloud in clouds}
+        own = {cloud.name: given["requirements"].get(cloud.name) or {} for cloud in clouds}
+        return {name: {**common, **wishes.checked(data, f"requirements.{name}")} for name, data in own.items()}
 
     def _told(self, report: Report, paths: Mapping[str, str | None], stop: Stop) -> dict[str, Any]:
         """Write the reports, show the table, and say whether that is a failure."""
@@ -191,9 +196,10 @@ class ActionModule(FleetModule):
         errors = [f"{cloud.name}, {labels(report, checks)}: {finding.evidence}" for cloud in report.clouds
                   for checks, finding in report.told_once([finding for finding in cloud.findings if finding.verdict == ERROR])]
         lacking = [f"{cloud}, {BY_ID[finding.check].label}" for cloud, finding in report.lacking]
-        return clean({
+        result: dict[str, Any] = clean({
             "report": as_dict(report), "run": report.run, "files": [path for path in paths.values() if path], "errors": errors, "lacking": lacking,
             "left": [*left, *trouble], "changed": report.made > 0})
+        return result
 
     # -- sweeping ----------------------------------------------------------------------------------------------
     def _sweep(self, clouds: Sequence[Cloud], _data: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -233,10 +239,8 @@ class ActionModule(FleetModule):
             self.said += 1
             if self.said > LAST_WORDS:
                 return
-        try:
-            Display().display(f"  {time.strftime('%H:%M:%S')} {lines.visible(text)}")
-        except Exception:  # noqa: S110
-            pass
+        with contextlib.suppress(Exception):
+            Display().display(f"  {time.strftime('%H:%M:%S')} {visible(text)}")
 
     def _columns(self) -> int:
         if self.given["width"] > 0:

@@ -21,6 +21,12 @@ options:
     description: Id of the node.
     type: str
     required: true
+  scope:
+    description:
+      - Region, project or source of the node. Saves looking for it in all of the cloud.
+      - Then RV(tags) holds the tags that were set, not all of them, unless in check mode or diff mode.
+    type: str
+    aliases: [region, project]
   tags:
     description: Tags to set. A tag without a value (null) is removed.
     type: dict
@@ -54,6 +60,7 @@ def main() -> None:
         argument_spec={
             **CLOUD_ARGUMENTS,
             "id": {"type": "str", "required": True},
+            "scope": {"type": "str", "aliases": ["region", "project"]},
             "tags": {"type": "dict", "required": True},
         },
         supports_check_mode=True,

@@ -19,7 +19,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog imp
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import parse_clouds
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Order, SecurityRule
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.aws import operations
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.aws import creation, operations
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.aws.actions import AwsActions
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.aws.client import Ec2
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, Run, together
@@ -151,7 +151,7 @@ def clean() -> Iterator[Callable[..., Order]]:
         return order
 
     yield noted
-    for actions, order, before in orders:
+    for actions, order, _before in orders:
         ids = living(actions, order.name)
         for node in ids:
             actions.delete(node)
@@ -159,6 +159,7 @@ def clean() -> Iterator[Callable[..., Order]]:
         actions.clean(order.name)
         assert actions.leftovers(order.name) == []
         assert actions.clean(order.name) == []
+    for actions, _order, before in orders:
         assert everything(actions) == before
 
 
@@ -248,7 +249,7 @@ def test_flavors_and_zones(catalog: Catalog) -> None:
 # ------------------------------------------------------------------------------------------------ whole lives
 @pytest.mark.parametrize(("network", "families", "reachable"), [
     ("public", ("ipv4",), "public"), ("dual", ("ipv4", "ipv6"), "public"), ("ipv6-only", ("ipv6",), "public"), ("private", ("ipv4",), "private"),
-    ("dual", ("ipv4",), "private"), ("boston", ("ipv4",), "public"), ("dual", ("ipv6",), "public")])
+    ("boston", ("ipv4",), "public"), ("dual", ("ipv6",), "public")])
 def test_from_order_to_end(catalog: Catalog, clean: Clean, network: str, families: tuple[str, ...], reachable: str) -> None:
     actions = opened()
     key = f"{PREFIX}{uuid.uuid4().hex[:8]}"
@@ -461,6 +462,7 @@ def test_the_token_of_a_dead_node_that_is_not_listed_any_more(
             yield page
 
     monkeypatch.setattr(Ec2, "pages", forgetful)
+    monkeypatch.setattr(creation, "LISTED", 0.0)
     node = actions.create(order)
     assert node not in made
     assert living(actions, order.name) == [node]
@@ -515,7 +517,7 @@ def free_address() -> Iterator[Any]:
     actions._ec2.ask(EAST, operations.RELEASE, {"AllocationId": root.findtext("allocationId")})
 
 
-def test_a_free_elastic_ip_is_reused_and_not_released(catalog: Catalog, clean: Clean, free_address: Any) -> None:
+def test_a_free_elastic_ip_is_reused_and_not_released(catalog: Catalog, free_address: Any, clean: Clean) -> None:
     actions = opened()
     order = clean(order_for(catalog, "public", reachable="private"))
     node = actions.create(order)
@@ -529,7 +531,7 @@ def test_a_free_elastic_ip_is_reused_and_not_released(catalog: Catalog, clean: C
     assert actions.clean(order.name) == []
 
 
-def test_two_nodes_that_race_for_one_free_elastic_ip(catalog: Catalog, clean: Clean, free_address: Any) -> None:
+def test_two_nodes_that_race_for_one_free_elastic_ip(catalog: Catalog, free_address: Any, clean: Clean) -> None:
     orders = [clean(order_for(catalog, "public", reachable="private")) for _number in range(2)]
     nodes = [opened().create(order) for order in orders]
     for node in nodes:

@@ -29,21 +29,22 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape impor
 from .conftest import described
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAabQkGZ9m1Zf0T1rcpB3bq1dVDJ1oPmJrYl0sWm1zPk node key"
-RESOURCE_CLASS = "acts"
-ENROLLED = {"acts-u01": "192.0.2.201", "acts-u02": "192.0.2.202"}
+RESOURCE_CLASS = "mtl"
+ENROLLED = {"mtl-u01": "192.0.2.231", "mtl-u02": "192.0.2.232"}
 RACK = {
     "site": "acts",
     "defaults": {"login_user": "root", "arch": "x86_64"},
     "nodes": [
-        {"name": "acts-a", "id": "A-1", "pool": True, "vcpus": 4, "memory_mib": 8192, "disk_gib": 100, "image": {"distro": "debian", "version": "12"},
+        {"name": "mtl-a", "id": "A-1", "pool": True, "vcpus": 4, "memory_mib": 8192, "disk_gib": 100, "image": {"distro": "debian", "version": "12"},
          "interfaces": [{"network": "dmz", "role": "public", "addresses": ["198.51.100.201"]},
                         {"network": "rack", "role": "private", "addresses": ["10.99.0.1"]}]},
-        {"name": "acts-b", "id": "B-1", "pool": True, "vcpus": 8, "memory_mib": 16384, "image": {"distro": "ubuntu", "version": "24.04"},
+        {"name": "mtl-b", "id": "B-1", "pool": True, "vcpus": 8, "memory_mib": 16384, "image": {"distro": "ubuntu", "version": "24.04"},
          "interfaces": [{"network": "dmz", "role": "public", "addresses": ["198.51.100.202"]}]},
-        {"name": "acts-db", "vcpus": 4, "interfaces": [{"network": "dmz", "role": "public", "addresses": ["198.51.100.203"]}]},
-        {"name": "acts-off", "pool": True, "state": "stopped", "interfaces": [{"network": "dmz", "role": "public", "addresses": ["198.51.100.204"]}]},
+        {"name": "mtl-db", "vcpus": 4, "interfaces": [{"network": "dmz", "role": "public", "addresses": ["198.51.100.203"]}]},
+        {"name": "mtl-off", "pool": True, "state": "stopped", "interfaces": [{"network": "dmz", "role": "public", "addresses": ["198.51.100.204"]}]},
     ]}
-IMAGES = [{"name": "debian-12", "distro": "debian", "version": "12", "source": "http://127.0.0.1/image.raw", "checksum": "0" * 32, "login_user": "debian"}]
+IMAGES = [{"name": "debian-12", "distro": "debian", "version": "12", "source": "http://127.0.0.1/image.raw", "checksum": "0" * 32,
+           "login_user": "debian"}]
 
 
 class Ironic:
@@ -79,6 +80,8 @@ class Ironic:
         """What bound nodes could leave behind."""
         nodes = [self("GET", f"/nodes/{name}") for name in ENROLLED]
         kept = ("name", "provision_state", "extra", "instance_info", "allocation_uuid", "instance_uuid", "maintenance")
+        for node in nodes:
+            node["instance_info"].pop("traits", None)  # Ironic's own, of an allocation that has ended
         return [[{key: node[key] for key in kept} for node in nodes], self("GET", "/allocations")["allocations"]]
 
 
@@ -91,7 +94,7 @@ def ironic() -> Iterator[Ironic]:
         node = api("POST", "/nodes", {
             "name": name, "driver": "fake-hardware", "resource_class": RESOURCE_CLASS, "extra": {"rack": "acts"},
             "properties": {"cpus": 4 * number, "memory_mb": 8192 * number, "local_gb": 100, "cpu_arch": "x86_64"}})
-        api("POST", "/ports", {"node_uuid": node["uuid"], "address": f"52:54:00:99:00:0{number}", "physical_network": "dmz", "extra": {"ip": ip}})
+        api("POST", "/ports", {"node_uuid": node["uuid"], "address": f"52:54:00:98:00:0{number}", "physical_network": "dmz", "extra": {"ip": ip}})
         api("PUT", f"/nodes/{name}/states/provision", {"target": "manage"})
         api.until(name, "manageable")
         api("PUT", f"/nodes/{name}/states/power", {"target": "power off"})
@@ -122,7 +125,7 @@ def cloud(tmp_path: Path) -> Cloud:
     parsed, = parse_clouds({"metal": {"provider": "metal", "sources": [
         {"kind": "file", "path": "acts.yml"},
         {"kind": "ironic", "cloud": "bifrost", "images": IMAGES},
-        {**board, "pool": ["r43-u02", "r43-u03"], "addresses": {"r43-u03": ["192.0.2.203"], "r43-u02": ["192.0.2.204"]},
+        {**board, "pool": ["r43-u02", "r43-u03"], "addresses": {"r43-u03": ["192.0.2.213"], "r43-u02": ["192.0.2.204"]},
          "reservations": "bmc.yml"},
     ]}}, "fleet.yml")
     return parsed
@@ -163,7 +166,7 @@ def nodes(cloud: Cloud, settings: Settings) -> Callable[[], list[Node]]:
     return read
 
 
-def order(actions: Actions, machine: str, name: str = "acts-web", **keys: Any) -> Order:
+def order(actions: Actions, machine: str, name: str = "mtl-web", **keys: Any) -> Order:
     offer = actions.catalog(frozenset(PARTS))
     flavor = next(flavor for flavor in offer.flavors if flavor.name == machine)
     image = offer.images[0] if offer.images else None
@@ -185,7 +188,8 @@ def wait(actions: Actions, node_id: str, state: str | None, seconds: float = 60)
 def test_the_offer_of_a_rack_file(fresh: Open) -> None:
     offer = fresh("file").catalog(frozenset(PARTS))
     told = {flavor.name: (flavor.vcpus, flavor.memory_mib, flavor.disk_gib, bool(flavor.why_not)) for flavor in offer.flavors}
-    assert told == {"acts-a": (4, 8192, 100, False), "acts-b": (8, 16384, None, False), "acts-db": (4, None, None, True), "acts-off": (None,) * 3 + (True,)}
+    assert told == {
+        "mtl-a": (4, 8192, 100, False), "mtl-b": (8, 16384, None, False), "mtl-db": (4, None, None, True), "mtl-off": (None, None, None, True)}
     first = offer.flavors[0]
     assert [(network.name, dict(network.reach), dict(network.how)) for network in first.networks] == [
         ("dmz", {"ipv4": "public"}, {"ipv4": "direct"}), ("rack", {"ipv4": "private"}, {"ipv4": "direct"})]
@@ -195,33 +199,33 @@ def test_the_offer_of_a_rack_file(fresh: Open) -> None:
 
 def test_a_machine_of_a_rack_file_is_bound_once_and_released(fresh: Open, nodes: Callable[[], list[Node]], tmp_path: Path) -> None:
     before = nodes()
-    wanted = order(fresh("file"), "acts-a")
+    wanted = order(fresh("file"), "mtl-a")
     with ThreadPoolExecutor(4) as pool:
         ids = set(pool.map(lambda _number: fresh("file").create(wanted), range(8)))
     assert ids == {"A-1"}
-    node, = [node for node in nodes() if node.name == "acts-web"]
+    node, = [node for node in nodes() if node.name == "mtl-web"]
     assert (node.id, node.state, node.public_ip, node.login_user) == ("A-1", "running", "198.51.100.201", "root")
-    assert {"role": "web", MARK: "acts-web", "machine": "acts-a"}.items() <= node.tags.items()
+    assert {"role": "web", MARK: "mtl-web", "machine": "mtl-a"}.items() <= node.tags.items()
     actions = fresh("file")
-    assert actions.catalog(frozenset(PARTS)).flavors[0].why_not == "reserved for node acts-web"
+    assert actions.catalog(frozenset(PARTS)).flavors[0].why_not == "reserved for node mtl-web"
     assert actions.publish(wanted, "A-1") is None
     assert actions.confirm(wanted, "A-1") == "A-1"
     with pytest.raises(FleetError) as caught:
-        actions.create(dataclasses.replace(wanted, name="acts-other", token="another"))
+        actions.create(dataclasses.replace(wanted, name="mtl-other", token="another"))
     assert caught.value.code == "taken"
     assert actions.tag("A-1", {"role": "db", "fleet_login_user": "ops"})
     assert not actions.tag("A-1", {"role": "db"})
     assert next(node for node in nodes() if node.id == "A-1").login_user == "ops"
-    assert actions.leftovers("acts-web") == []
+    assert actions.leftovers("mtl-web") == []
     actions.delete("A-1")
     actions.delete("A-1")
     assert actions.status(["A-1"]) == {}
-    assert actions.clean("acts-web") == []
+    assert actions.clean("mtl-web") == []
     assert nodes() == before
 
 
 def test_two_names_race_for_one_machine_of_a_rack_file(fresh: Open) -> None:
-    orders = [order(fresh("file"), "acts-a", f"acts-web-{number}") for number in range(6)]
+    orders = [order(fresh("file"), "mtl-a", f"mtl-web-{number}") for number in range(6)]
 
     def create(wanted: Order) -> str:
         try:
@@ -237,7 +241,7 @@ def test_two_names_race_for_one_machine_of_a_rack_file(fresh: Open) -> None:
 def test_the_offer_of_an_ironic(fresh: Open, ironic: Ironic) -> None:
     offer = fresh("ironic").catalog(frozenset(PARTS))
     told = {flavor.name: flavor for flavor in offer.flavors}
-    first = told["acts-u01"]
+    first = told["mtl-u01"]
     assert (first.vcpus, first.memory_mib, first.disk_gib, first.arch, first.why_not) == (4, 8192, 100, "x86_64", "")
     assert [(network.name, dict(network.reach)) for network in first.networks] == [("dmz", {"ipv4": "public"})]
     assert told["r1-u01"].why_not == "state active"
@@ -248,16 +252,16 @@ def test_the_offer_of_an_ironic(fresh: Open, ironic: Ironic) -> None:
 def test_a_machine_of_ironic_from_binding_to_release(fresh: Open, ironic: Ironic, nodes: Callable[[], list[Node]]) -> None:
     before = ironic.picture()
     actions = fresh("ironic")
-    wanted = order(actions, "acts-u01", user_data="#cloud-config\n{}\n")
+    wanted = order(actions, "mtl-u01", user_data="#cloud-config\n{}\n")
     node_id = actions.create(wanted)
     assert fresh("ironic").create(wanted) == node_id
     wait(actions, node_id, "running")
     assert actions.confirm(wanted, node_id) == node_id
     assert actions.publish(wanted, node_id) is None
-    assert actions.leftovers("acts-web") == []
-    node, = [node for node in nodes() if node.name == "acts-web"]
-    assert (node.id, node.public_ip, node.login_user, node.image.distro) == (node_id, "192.0.2.201", "debian", "debian")
-    assert {"role": "web", MARK: "acts-web", "machine": "acts-u01", "rack": "acts"}.items() <= node.tags.items()
+    assert actions.leftovers("mtl-web") == []
+    node, = [node for node in nodes() if node.name == "mtl-web"]
+    assert (node.id, node.public_ip, node.login_user, node.image.distro) == (node_id, "192.0.2.231", "debian", "debian")
+    assert {"role": "web", MARK: "mtl-web", "machine": "mtl-u01", "rack": "acts"}.items() <= node.tags.items()
     assert actions.node_keys(node_id) == (KEY,)
     assert actions.remove_node_key(node_id, KEY)
     assert not actions.remove_node_key(node_id, KEY)
@@ -281,16 +285,16 @@ def test_a_machine_of_ironic_from_binding_to_release(fresh: Open, ironic: Ironic
     actions.delete(node_id)
     wait(actions, node_id, None)
     actions.delete(node_id)
-    assert actions.leftovers("acts-web") == ["notes on machine acts-u01"]
-    assert "acts-web" not in [node.name for node in nodes()]
-    assert fresh("ironic").clean("acts-web") == ["notes on machine acts-u01"]
-    assert fresh("ironic").clean("acts-web") == []
+    assert actions.leftovers("mtl-web") == ["notes on machine mtl-u01"]
+    assert "mtl-web" not in [node.name for node in nodes()]
+    assert fresh("ironic").clean("mtl-web") == ["notes on machine mtl-u01"]
+    assert fresh("ironic").clean("mtl-web") == []
     assert ironic.picture() == before
 
 
 def test_runs_race_in_ironic(fresh: Open, ironic: Ironic) -> None:
     before = ironic.picture()
-    same = order(fresh("ironic"), "acts-u01")
+    same = order(fresh("ironic"), "mtl-u01")
     with ThreadPoolExecutor(4) as pool:
         ids = set(pool.map(lambda _number: fresh("ironic").create(same), range(4)))
     assert len(ids) == 1
@@ -298,12 +302,12 @@ def test_runs_race_in_ironic(fresh: Open, ironic: Ironic) -> None:
 
     def create(name: str) -> str:
         try:
-            return fresh("ironic").create(order(fresh("ironic"), "acts-u02", name))
+            return fresh("ironic").create(order(fresh("ironic"), "mtl-u02", name))
         except FleetError as failure:
             return failure.code
 
     with ThreadPoolExecutor(3) as pool:
-        answers = sorted(pool.map(create, ("acts-1", "acts-2", "acts-3")))
+        answers = sorted(pool.map(create, ("mtl-1", "mtl-2", "mtl-3")))
     assert answers.count("taken") == 2
     second = next(answer for answer in answers if answer != "taken")
     actions = fresh("ironic")
@@ -311,7 +315,7 @@ def test_runs_race_in_ironic(fresh: Open, ironic: Ironic) -> None:
         wait(actions, machine, "running")
         actions.delete(machine)
         wait(actions, machine, None)
-    for name in ("acts-web", "acts-1", "acts-2", "acts-3"):
+    for name in ("mtl-web", "mtl-1", "mtl-2", "mtl-3"):
         actions.clean(name)
     assert ironic.picture() == before
 
@@ -346,7 +350,7 @@ def test_a_run_killed_while_it_binds_in_ironic(
     fresh: Open, ironic: Ironic, nodes: Callable[[], list[Node]], step: int, carried_out: bool, mend: str
 ) -> None:
     before = ironic.picture()
-    wanted = order(fresh("ironic"), "acts-u01")
+    wanted = order(fresh("ironic"), "mtl-u01")
     victim = fresh("ironic")
     killed_at(victim, step, carried_out=carried_out)
     with pytest.raises(Killed):
@@ -354,16 +358,16 @@ def test_a_run_killed_while_it_binds_in_ironic(
     actions = fresh("ironic")
     deployed = (step, carried_out) == (3, True)
     if mend == "again" or deployed:
-        assert [node.name for node in nodes()].count("acts-web") == int(deployed)
-        other = dataclasses.replace(wanted, flavor=next(flavor for flavor in actions.catalog(frozenset(PARTS)).flavors if flavor.name == "acts-u02"))
+        assert [node.name for node in nodes()].count("mtl-web") == int(deployed)
+        other = dataclasses.replace(wanted, flavor=next(flavor for flavor in actions.catalog(frozenset(PARTS)).flavors if flavor.name == "mtl-u02"))
         again = other if (step, carried_out) != (1, False) else wanted  # whatever is chosen now, what was taken stays
         node_id = actions.create(again)
         assert node_id == wanted.flavor.id
         wait(actions, node_id, "running")
         actions.delete(node_id)
         wait(actions, node_id, None)
-    actions.clean("acts-web")
-    assert actions.leftovers("acts-web") == []
+    actions.clean("mtl-web")
+    assert actions.leftovers("mtl-web") == []
     assert ironic.picture() == before
 
 
@@ -382,8 +386,8 @@ def test_a_machine_behind_redfish(fresh: Open, nodes: Callable[[], list[Node]]) 
     node_id = wanted.flavor.id
     assert actions.status([node_id])[node_id].state in ("pending", "running")
     wait(actions, node_id, "running")
-    node, = [node for node in nodes() if node.name == "acts-web"]
-    assert (node.id, node.public_ip, node.tags["machine"]) == (node_id, "192.0.2.203", "r43-u03")
+    node, = [node for node in nodes() if node.name == "mtl-web"]
+    assert (node.id, node.public_ip, node.tags["machine"]) == (node_id, "192.0.2.213", "r43-u03")
     assert actions.power(node_id, "stop")
     wait(actions, node_id, "stopped")
     assert actions.power(node_id, "start")
@@ -391,7 +395,7 @@ def test_a_machine_behind_redfish(fresh: Open, nodes: Callable[[], list[Node]]) 
     assert not actions.power(node_id, "start")
     actions.delete(node_id)
     assert actions.status([node_id]) == {}
-    assert actions.clean("acts-web") == []
+    assert actions.clean("mtl-web") == []
     ends = time.monotonic() + 60
     while powers() != before and time.monotonic() < ends:
         time.sleep(0.5)
@@ -404,7 +408,7 @@ def test_requirements_that_name_no_source(
 ) -> None:
     before, noted = nodes(), ironic.picture()
     made = making.Making(timeout=120, workers=4, settings=settings)
-    wishes = [parse({"name": f"acts-{number}", "flavor": {"vcpus": 4}, "image": {"distro": "debian"}}, "test") for number in (1, 2, 3)]
+    wishes = [parse({"name": f"mtl-{number}", "flavor": {"vcpus": 4}, "image": {"distro": "debian"}}, "test") for number in (1, 2, 3)]
     outcomes = making.present(cloud, wishes, made)
     assert [outcome.failure for outcome in outcomes] == [None] * 3
     ids = [outcome.node.id for outcome in outcomes if outcome.node]

@@ -435,7 +435,8 @@ def test_a_full_disk_leaves_the_node_as_it_was_and_is_said(hosts: list[Host], pl
               "dd if=/dev/zero of=/etc/ssh/filler bs=1k count=2000 2>/dev/null; systemctl reload ssh")
     before = host.root("cat /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*; ls /etc/ssh/sshd_config.d; ls /etc/sudoers.d; id fleet 2>&1; true")
     out = play.run(play.inventory(host), ok=False)
-    assert "the disk is full" in out and "/etc/ssh" in out
+    assert "the disk is full" in out, out
+    assert "/etc/ssh" in out
     assert host.root("cat /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*; ls /etc/ssh/sshd_config.d; ls /etc/sudoers.d; id fleet 2>&1; true") == before
     host.root("rm /etc/ssh/filler")
     play.run(play.inventory(host))

@@ -3,14 +3,24 @@
 """One cloud of the fleet file, opened for acting on its nodes: its scopes, and the actions of each."""
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .collect import Settings, run_for
 from .errors import FleetError
 from .fleet_file import Cloud
 from .providers.actions import Actions
 from .providers.registry import PROVIDERS
+
+
+@contextlib.contextmanager
+def at(cloud: Cloud, scope: str) -> Iterator[None]:
+    """Fill in where a FleetError happened."""
+    try:
+        yield
+    except FleetError as failure:
+        raise failure.at(cloud.name, scope or None) from None
 
 
 class Opened:

@@ -366,7 +366,7 @@ def _choose_machine(
             image = _image_on(requirement.image, machine, catalog, provider, operator_login)
             found[machine.id] = network, families, image
         except FleetError as failure:
-            reasons.append(failure.why)
+            reasons.append(failure.why.partition("nearest: ")[2] or failure.why)  # of this machine's few there is no nearest
         if reasons:
             misses.append((len(reasons) + _distance(wish, machine), f"{machine.name}: {', '.join(reasons)}"))
         else:

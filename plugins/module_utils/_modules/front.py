@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -152,3 +153,19 @@ def settings_of(module: AnsibleModule, *, timeout: float | None = None) -> Setti
 def described(failure: FleetError) -> dict[str, Any]:
     """A failure as data, for playbooks that decide by it."""
     return {"what": failure.what, "why": failure.why, "fix": failure.fix, "code": failure.code, "cloud": failure.cloud, "scope": failure.scope}
+
+
+def progress(path: str | None) -> Callable[[str, str], None]:
+    """Writes a line for each step of each node, when there is a file to write to."""
+    if not path:
+        return lambda name, word: None
+    lock = threading.Lock()
+
+    def say(name: str, word: str) -> None:
+        try:
+            with lock, open(path, "a", encoding="utf-8") as file:
+                file.write(f"{name}: {' '.join(word.split())}\n")
+        except OSError:
+            pass  # a progress line is no reason to lose a node
+
+    return say

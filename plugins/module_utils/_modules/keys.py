@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -17,7 +16,7 @@ from .._fleet.collect import Settings
 from .._fleet.errors import FleetError
 from .._fleet.fleet_file import Cloud
 from .._fleet.making import at_once, living, living_by_id, look_up
-from .._fleet.opened import Opened
+from .._fleet.opened import Opened, at
 from .._fleet.providers.actions import MARK, Actions
 from .._fleet.shape import Node
 from .front import Clouds, settings_of
@@ -102,13 +101,13 @@ def _present(module: AnsibleModule, wish: Wish) -> dict[str, Any]:
         did.append("added to the key ring of this controller")
         if not module.check_mode:
             key_ring.write(ring, cloud.name, wish.name, public)
-    with _at(cloud, scope):
+    with at(cloud, scope):
         if actions.key_store:
             did += _store(actions, wish, public, check=module.check_mode)
     if not actions.key_store and wish.node:
         node_scope, node = _node(cloud, settings, wish.node)
         node_actions = opened.actions(node_scope)
-        with _at(cloud, node_scope):
+        with at(cloud, node_scope):
             if key_ring.blob(public) not in map(key_ring.blob, node_actions.node_keys(node.id)):
                 did.append(f"added to the metadata of {node.id}")
                 if not module.check_mode:
@@ -212,7 +211,7 @@ def _absent(module: AnsibleModule, wish: Wish) -> dict[str, Any]:
     did: list[str] = []
     for scope in [_scope(opened, wish.scope)] if wish.scope else opened.scopes:
         actions = opened.actions(scope)
-        with _at(cloud, scope):
+        with at(cloud, scope):
             known = actions.find_key(wish.name) if actions.key_store else None
             if known:
                 public = public or known.public_key
@@ -253,7 +252,7 @@ def _out_of_metadata(module: AnsibleModule, wish: Wish, opened: Opened, public: 
     did = []
     for scope, node in nodes:
         actions = opened.actions(scope)
-        with _at(wish.cloud, scope):
+        with at(wish.cloud, scope):
             if key_ring.blob(public) in map(key_ring.blob, actions.node_keys(node.id)):
                 did.append(f"removed from the metadata of {node.id}")
                 if not module.check_mode:
@@ -286,14 +285,6 @@ def _node(cloud: Cloud, settings: Settings, wanted: str) -> tuple[str, Node]:
                          why=f"{len(found)} machines have that name" if found else "the cloud has no such node",
                          fix="Give its id; node_info lists the nodes.")
     return found[0]
-
-
-@contextlib.contextmanager
-def _at(cloud: Cloud, scope: str) -> Iterator[None]:
-    try:
-        yield
-    except FleetError as failure:
-        raise failure.at(cloud.name, scope or None) from None
 
 
 def _result(module: AnsibleModule, wish: Wish, public: str | None, stored: str | None, did: list[str]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from .._fleet.making import Making, Outcome
 from .._fleet.providers.actions import MARK
 from .._fleet.records import as_dict
 from .._fleet.requirement import Requirement
-from .front import Clouds, described, settings_of
+from .front import Clouds, described, progress, settings_of
 
 _OWN = ("image", "flavor", "network", "scope", "zone", "ssh_key", "public_key", "login_user", "tags", "security", "user_data")
 _LONGEST_LIST = 1000  # nodes of one task
@@ -29,7 +28,7 @@ def node(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
     given = module.params
     plan = Making(
         timeout=given["timeout"], workers=given["workers"], settings=settings_of(module), check=module.check_mode,
-        keep_failed=given["keep_failed"], say=_progress(given["progress_file"]))
+        keep_failed=given["keep_failed"], say=progress(given["progress_file"]))
     if given["id"]:
         if given["state"] != "absent":
             raise FleetError("'id' is for state: absent only", fix="Name the node with 'name'.", code="argument")
@@ -124,22 +123,6 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_none(item) for item in value]
     return value
-
-
-def _progress(path: str | None) -> Any:
-    """Writes a line for each step of each node, when there is a file to write to."""
-    if not path:
-        return lambda name, word: None
-    lock = threading.Lock()
-
-    def say(name: str, word: str) -> None:
-        try:
-            with lock, open(path, "a", encoding="utf-8") as file:
-                file.write(f"{name}: {' '.join(word.split())}\n")
-        except OSError:
-            pass  # a progress line is no reason to lose a node
-
-    return say
 
 
 def _result(module: AnsibleModule, outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from .._fleet import powering
+from .._fleet.collect import Settings
 from .._fleet.errors import FleetError
 from .._fleet.fleet_file import DEFAULT_STATES, Cloud
 from .._fleet.making import Making, Outcome, living_by_id, look_up, tag_changes
-from .._fleet.opened import Opened
+from .._fleet.opened import Opened, at
 from .._fleet.records import as_dict
-from .front import described, settings_of
-from .node import _progress
+from .front import described, progress, settings_of
 from .reading import select
 
 
@@ -22,7 +22,7 @@ def power(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
     """Result of node_power."""
     given = module.params
     plan = Making(timeout=given["timeout"], workers=given["workers"], settings=settings_of(module), check=module.check_mode,
-                  say=_progress(given["progress_file"]))
+                  say=progress(given["progress_file"]))
     if not (given["names"] or given["ids"] or given["tags"] or given["all"]):
         raise FleetError("no node is chosen", fix="Give names, ids or tags, or all: true for every node of the cloud.", code="argument")
     found = select(cloud, plan.settings, names=given["names"], ids=given["ids"], tags=given["tags"], states=DEFAULT_STATES)
@@ -60,25 +60,39 @@ def tags(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
     """Result of node_tags."""
     given = module.params
     settings = settings_of(module, timeout=given["timeout"])
+    put = {key: _text(value) for key, value in given["tags"].items() if value is not None}
+    drop = [key for key, value in given["tags"].items() if value is None]
+    if given["scope"] and not module.check_mode and not module._diff:
+        return _tag_at_once(cloud, settings, given["scope"], given["id"], put, drop)
     found = living_by_id(look_up(cloud, [], settings), [given["id"]]).get(given["id"])
     if not found:
         raise FleetError(f"tag node {given['id']}", why="the cloud has no such node", cloud=cloud.name, code="not_found",
                          fix="Correct 'id'; node_info lists the nodes.")
     scope, node = found
     actions = Opened(cloud, settings).actions(scope)
-    try:
-        wanted = actions.adapted_tags({key: _text(value) for key, value in given["tags"].items() if value is not None})
-        changes = tag_changes(node, wanted)
-        changes.update({key: None for key, value in given["tags"].items() if value is None and key in node.tags})
+    with at(cloud, scope):
+        changes = tag_changes(node, actions.adapted_tags(put))
+        changes.update({key: None for key in drop if key in node.tags})
         if changes and not module.check_mode:
             actions.tag(node.id, changes)
-    except FleetError as failure:
-        raise failure.at(cloud.name, scope or None) from None
     after = {key: value for key, value in {**node.tags, **changes}.items() if value is not None}
     result: dict[str, Any] = {"changed": bool(changes), "tags": after}
     if module._diff:
         result["diff"] = {"before": _lines(node.tags), "after": _lines(after)}
     return result
+
+
+def _tag_at_once(cloud: Cloud, settings: Settings, scope: str, node_id: str, put: dict[str, str], drop: list[str]) -> dict[str, Any]:
+    """Set the tags without listing the cloud first: the provider compares for itself."""
+    opened = Opened(cloud, settings)
+    if scope not in opened.scopes:
+        raise FleetError(f"tag node {node_id}", why=f"the cloud has no scope '{scope}', only {', '.join(opened.scopes)}", code="scope",
+                         cloud=cloud.name, fix="Correct 'scope'.")
+    actions = opened.actions(scope)
+    with at(cloud, scope):
+        wanted = actions.adapted_tags(put)
+        changed = actions.tag(node_id, {**wanted, **dict.fromkeys(drop)})
+    return {"changed": changed, "tags": wanted}
 
 
 def _text(value: Any) -> str:

@@ -13,6 +13,8 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 
 FILES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "roles", "access", "files")
 
+PARTS = ("writing.sh", "accounts.sh", "sshd.sh", "deadman.sh", "node.sh")
+
 # The first line is the password for sudo, or empty. It goes from standard input to standard input, never into an argument.
 # The whole runs in sh whatever the account's shell is, and asks for nothing that sudo would not.
 REMOTE = (
@@ -69,7 +71,7 @@ def script(values: Values) -> str:
         "F_RESTORE": restore,
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    return head + restore + _text("node.sh") + "main </dev/null\n"
+    return head + restore + "".join(_text(name) for name in PARTS) + "main </dev/null\n"
 
 
 def parse(out: str) -> Report:

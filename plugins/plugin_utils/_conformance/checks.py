@@ -20,7 +20,7 @@ RANK = {NO: 0, PARTIAL: 1, YES: 2}
 @dataclasses.dataclass(frozen=True, slots=True)
 class Check:
     """One question. step: number of the step it is about, None for a behaviour around them. needs: checks without whose
-    node or key it cannot be asked. ssh: whether it logs in. yes, partial, no: what the answers mean, empty for one that is not given."""
+    node or key it cannot be asked; after: checks that it wants to be made before, whatever their answer. ssh: whether it logs in. yes, partial, no: what the answers mean, empty for one that is not given."""
 
     id: str
     step: int | None
@@ -30,6 +30,7 @@ class Check:
     no: str
     aws: str
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     ssh: bool = False
 
     @property
@@ -59,7 +60,7 @@ CHECKS = (
           yes="the node has a public IPv4 address by default, without being asked for one",
           partial="only when it is asked for (floating IP, elastic IP, access config), only by IPv6, or only outside the internet",
           no="there is none to be had"),
-    Check("login", 6, "log in", aws=YES, needs=("request", "add_key"), ssh=True,
+    Check("login", 6, "log in", aws=YES, needs=("request", "add_key"), after=("public_address",), ssh=True,
           yes="the user that the cloud's data tells was let in at the first attempt",
           partial="another user had to be tried, or the host named it",
           no="no user was let in"),

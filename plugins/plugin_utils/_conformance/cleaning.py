@@ -77,8 +77,8 @@ def sweep(cloud: Cloud, noted: Collection[str], spared: Collection[str], making:
     removed, more = clean(cloud, names, making)
     still: list[str] = []
     if not left and not more:
-        _try(left, "look whether all is gone", lambda: still.extend(name for name in names_found(cloud, making) if _meant(run_of(name), spared, only)))
-    left += [*more, *(f"{name} is still there" for name in still)]
+        _try(left, "look whether all is gone", lambda: still.extend(sorted(names_found(cloud, making))))
+    left += [*more, *(f"{name} is still there" for name in still if _meant(run_of(name), spared, only))]
     going = sorted({run for name in found if (run := run_of(name)) in spared and run})
     return Swept(cloud.name, tuple(removed), tuple(left), tuple(going))
 

@@ -60,8 +60,9 @@ class Plan:
 
 
 class Course:
-    """The state that the probes share. touched: whether something may have been made. name: of the node and its key, in no other cloud of the run, as two of them may be one account;
-    given: the operator's part of the requirement for this cloud."""
+    """The state that the probes share. touched: whether something may have been made. name: of the node and its key, in no other
+    cloud of the run, as two of them may be one account. given: the operator's part of the requirement for this cloud.
+    """
 
     def __init__(self, cloud: Cloud, name: str, given: Mapping[str, Any], plan: Plan) -> None:
         self.cloud = cloud

@@ -19,7 +19,8 @@ def place(path: str | None) -> str | None:
         with tempfile.TemporaryFile(dir=os.path.dirname(full)):
             pass
     except OSError as problem:
-        raise FleetError("write the report", why=f"{problem.strerror}: {os.path.dirname(full)}", fix="Choose a folder that can be written.", code="disk") from None
+        raise FleetError("write the report", why=f"{problem.strerror}: {os.path.dirname(full)}", code="disk",
+                         fix="Choose a folder that can be written.") from None
     if os.path.isdir(full):
         raise FleetError("write the report", why=f"{full} is a folder", fix="Name a file in it.", code="argument")
     return full

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
-from .checks import CHECKS
+from .checks import BY_ID, CHECKS
 
 PER_CLOUD = 2
 """Nodes that all checks together need of a cloud: the node itself, and one more of the same name."""
@@ -25,7 +25,7 @@ def selected(only: Collection[str], skip: Collection[str]) -> list[str]:
     def need(name: str) -> None:
         if name not in needed:
             needed.add(name)
-            for other in next(check.needs for check in CHECKS if check.id == name):
+            for other in (*BY_ID[name].needs, *BY_ID[name].after):
                 need(other)
 
     for name in only or known:

@@ -112,7 +112,9 @@ def public_address(before: Node, after: Node | None, *, word: str = "", failure:
 
 
 # --------------------------------------------------------------------------------------------------- around
-def tags(wanted: Mapping[str, str], adapted: Mapping[str, str], found: Mapping[str, str], *, added: Mapping[str, str], later: Mapping[str, str]) -> Answer:
+def tags(
+    wanted: Mapping[str, str], adapted: Mapping[str, str], found: Mapping[str, str], *, added: Mapping[str, str], later: Mapping[str, str],
+) -> Answer:
     """wanted: as asked for; adapted: as the cloud said it would keep them; found: on the node. added: set on the running node,
     later: what was read afterwards."""
     kept = {key for key, value in adapted.items() if found.get(key) == value}
@@ -228,18 +230,18 @@ def login(door: Door) -> Answer:
         return NO, door.told or "nobody was let in"
     if door.predicted is None:
         return PARTIAL, f"{door.used}, which no data told{_hint(door)}"
-    if door.used != door.predicted or door.hint:
+    if door.used != door.predicted:
         return PARTIAL, f"{door.used}, not {door.predicted} as the data told{_hint(door)}"
-    return YES, f"as {door.used}, at the first attempt" + (f" ({door.told})" if door.told else "")
+    return YES, f"as {door.used}, as the data told" + (f" ({door.told})" if door.told else "")
 
 
 def fleet_keys(proof: Proof, did: Sequence[str]) -> Answer:
     done = "; ".join(did) or "nothing had to be done"
     if proof.fleet_key != "opened":
         return _unproved(proof) if proof.fleet_key in ("unproved", "unreachable", "booting") else (NO, "; ".join(proof.failures))
-    if proof.password == "refused":
+    if proof.password == "refused":  # noqa: S105
         return YES, f"the fleet's key opens, no account is asked for a password ({done})"
-    if proof.password == "offered":
+    if proof.password == "offered":  # noqa: S105
         return PARTIAL, f"the fleet's key opens, but {'; '.join(proof.failures)}"
     return _unproved(proof)
 

@@ -21,7 +21,8 @@ LEAST = 60
 def table(report: Report, columns: int) -> list[str]:
     """Lines of at most that many columns; clouds that do not fit beside the others follow in a table of their own."""
     columns = max(columns, LEAST)
-    lines = [f"{report.fleet}, run {report.run}: {report.made} nodes made in {report.seconds:.0f} s" + (f", ended early: {report.ended}" if report.ended else "")]
+    ended = f", ended early: {report.ended}" if report.ended else ""
+    lines = [f"{report.fleet}, run {report.run}: {report.made} nodes made in {report.seconds:.0f} s{ended}"]
     for clouds in _fitting(report, columns):
         lines += ["", *_table(report, clouds)]
     lines += ["", f"The yardstick is {report.yardstick_words}."]

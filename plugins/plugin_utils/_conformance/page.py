@@ -16,6 +16,8 @@ _MEANINGS = (
 
 
 def page(report: Report) -> str:
+    """The page of a whole run."""
+    deviations = "".join(_deviations(report, cloud) for cloud in report.clouds)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -26,7 +28,7 @@ def page(report: Report) -> str:
         f'<main>\n<nav aria-label="Parts"><a href="#answers">Answers</a><a href="#unlike">What is not like the yardstick</a>'
         '<a href="#meanings">What the answers mean</a></nav>\n'
         f'<h2 id="answers">Answers</h2>\n{_legend()}\n{_table(report)}\n'
-        f'<h2 id="unlike">What is not like the yardstick</h2>\n<div class="deviations">{"".join(_deviations(report, cloud) for cloud in report.clouds)}</div>\n'
+        f'<h2 id="unlike">What is not like the yardstick</h2>\n<div class="deviations">{deviations}</div>\n'
         f'<h2 id="meanings">What the answers mean</h2>\n{_meanings(report)}\n</main>\n'
         "<footer>Made by hybridops.fleet. Everything that was made for it carried the tag fleet_conformance.</footer>\n</body>\n</html>\n")
 
@@ -34,7 +36,8 @@ def page(report: Report) -> str:
 def _facts(report: Report) -> str:
     ended = f'<p class="notice" role="status"><strong>Ended early:</strong> {escape(report.ended)}</p>\n' if report.ended else ""
     left = [cloud.name for cloud in report.clouds if cloud.left]
-    notice = (f'<p class="notice" role="status"><strong>Left behind</strong> in {escape(", ".join(left))}; see below, and sweep.</p>\n') if left else ""
+    where = escape(", ".join(left))
+    notice = f'<p class="notice" role="status"><strong>Left behind</strong> in {where}; see below, and sweep.</p>\n' if left else ""
     return (f'<p class="soft">{escape(report.fleet)}, run {escape(report.run)}, {escape(report.began)}: {len(report.clouds)} clouds, '
             f"{report.made} nodes made, {report.seconds:.0f} s. The yardstick is {escape(report.yardstick_words)}.</p>\n{ended}{notice}")
 
@@ -66,8 +69,9 @@ def _cell(finding: Finding, reference: str) -> str:
     kind = f"v-{_CLASSES[finding.verdict]}" + (" unlike" if like(finding.verdict, reference) is False or finding.verdict == "ERROR" else "")
     took = time_of(finding)
     time = f'<span class="time">{took}</span>' if took else ""
-    return (f'<td class="answer {kind}" title="{escape(finding.evidence)}"><details><summary><span class="verdict">{finding.verdict}</span>{time}</summary>'
-            f"<p>{escape(finding.evidence)}</p></details></td>")
+    evidence = escape(finding.evidence)
+    return (f'<td class="answer {kind}" title="{evidence}"><details><summary><span class="verdict">{finding.verdict}</span>{time}</summary>'
+            f"<p>{evidence}</p></details></td>")
 
 
 def _place(cloud: CloudReport) -> str:
@@ -80,7 +84,8 @@ def _deviations(report: Report, cloud: CloudReport) -> str:
         f'{_compared(report, finding)}</dt><dd>{escape(finding.evidence)}</dd>'
         for checks, finding in report.told_once(report.unlike(cloud)))
     rows += "".join(
-        f'<dt class="v-none"><span class="verdict">{NONE}</span> {escape(labels(report, checks))}</dt><dd class="soft">{escape(finding.evidence)}</dd>'
+        f'<dt class="v-none"><span class="verdict">{NONE}</span> {escape(labels(report, checks))}</dt>'
+        f'<dd class="soft">{escape(finding.evidence)}</dd>'
         for checks, finding in report.told_once(cloud.pointless))
     if cloud.left:
         rows += f'<dt class="v-no"><span class="verdict">LEFT</span> could not be removed</dt><dd>{escape("; ".join(cloud.left))}</dd>'
@@ -94,7 +99,9 @@ def _compared(report: Report, finding: Finding) -> str:
 
 def _meanings(report: Report) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(check.label)}</th><td>{escape(check.yes)}</td><td>{escape(check.partial or NONE)}</td><td>{escape(check.no)}</td></tr>\n'
+        f'<tr><th scope="row">{escape(check.label)}</th><td>{escape(check.yes)}</td><td>{escape(check.partial or NONE)}</td>'
+        f"<td>{escape(check.no)}</td></tr>\n"
         for check in report.checks)
-    return ('<div class="scroll" tabindex="0" role="region" aria-labelledby="meanings"><table aria-labelledby="meanings"><thead><tr><th scope="col">Check</th>'
+    return ('<div class="scroll" tabindex="0" role="region" aria-labelledby="meanings"><table aria-labelledby="meanings">'
+            '<thead><tr><th scope="col">Check</th>'
             f'<th scope="col">YES</th><th scope="col">PARTIAL</th><th scope="col">NO</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>')

@@ -21,7 +21,8 @@ td.answer { min-width: 8.5em; max-width: 22em; }
 td.unlike { background: color-mix(in srgb, var(--c) 9%, transparent); }
 .verdict { display: inline-block; font-weight: 700; font-size: 12.5px; color: var(--c); border: 1.5px solid var(--c); border-radius: 5px;
   padding: 0 7px; min-width: 3.2em; text-align: center; }
-.v-yes { --c: var(--yes); } .v-partial { --c: var(--partial); } .v-no { --c: var(--no); } .v-error { --c: var(--error); } .v-none { --c: var(--idle); }
+.v-yes { --c: var(--yes); } .v-partial { --c: var(--partial); } .v-no { --c: var(--no); }
+.v-error { --c: var(--error); } .v-none { --c: var(--idle); }
 .v-partial .verdict { border-style: dashed; } .v-no .verdict { border-width: 2.5px; } .v-error .verdict { border-style: double; border-width: 3px; }
 .v-none .verdict { border-color: transparent; }
 .time { color: var(--soft); font-size: 12.5px; font-variant-numeric: tabular-nums; margin-left: 6px; white-space: nowrap; }

@@ -10,6 +10,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import powe
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Outcome, look_up, token_of, wait_gone
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 
 from . import judging
@@ -17,7 +18,7 @@ from .checks import ERROR, NO, NONE, YES
 from .cleaning import clean
 from .course import Course
 from .judging import Answer
-from .wishes import TAG
+from .wishes import TAG, twin_of
 
 SETTLE = 20.0  # seconds that an address or a tag may take to be told after the cloud has done its work
 HOST_KEYS = 45.0  # seconds to wait for host keys before the first login; a node prints them when it has booted
@@ -63,7 +64,7 @@ def same_name(course: Course) -> Answer:
     first = course.living().id
     course.plan.budget.take()
     try:
-        second = course.actions().create(course.order(token_of(course.cloud, course.scope, f"{course.name}/twin")))
+        second = _twin(course)
     except FleetError as failure:
         if failure.code in ("exists", "conflict", "refused", "taken", "ambiguous"):
             return NO, str(failure)
@@ -73,6 +74,21 @@ def same_name(course: Course) -> Answer:
         names = {node.id: node.name for node in course.ours()}
         _remove(course, second)
     return judging.same_name(first, second, names, course.name)
+
+
+def _twin(course: Course) -> str:
+    """Id of the answer to another request for a node of the same name. A provider may look the name's mark up before it asks the
+    cloud; then the first node gets another mark of the run meanwhile, by which a sweep finds it, too."""
+    actions, first = course.actions(), course.living().id
+    order = course.order(token_of(course.cloud, course.scope, f"{course.name}/twin"))
+    second = actions.create(order)
+    if second != first:
+        return second
+    actions.tag(first, {MARK: twin_of(course.name)})
+    try:
+        return actions.create(order)
+    finally:
+        actions.tag(first, {MARK: course.name})
 
 
 def _remove(course: Course, node_id: str) -> None:

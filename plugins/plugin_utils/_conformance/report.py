@@ -99,10 +99,11 @@ class Report:
 
 def as_dict(report: Report) -> dict[str, Any]:
     """For JSON; docs/conformance.md says what each key means."""
+    answers = {check.id: report.reference(check.id) for check in report.checks}
     return {
         "schema": SCHEMA, "run": report.run, "fleet": report.fleet, "began": report.began, "seconds": round(report.seconds, 1),
         "ended_early": report.ended, "max_nodes": report.max_nodes, "nodes_made": report.made,
-        "yardstick": {"cloud": report.yardstick, "measured": report.measured, "answers": {check.id: report.reference(check.id) for check in report.checks}},
+        "yardstick": {"cloud": report.yardstick, "measured": report.measured, "answers": answers},
         "checks": [
             {"id": check.id, "step": check.step, "title": check.title, "yes": check.yes, "partial": check.partial, "no": check.no}
             for check in report.checks],

@@ -13,7 +13,7 @@ from types import FrameType, TracebackType
 LOOK = 0.5  # seconds between two looks whether our parent still lives
 
 
-class Interrupted(Exception):  # noqa: N818
+class Interrupted(Exception):
     """The run is to end; raised where it waits."""
 
 

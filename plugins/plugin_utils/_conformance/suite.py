@@ -22,9 +22,11 @@ LOOK = 0.2  # seconds between two looks for a signal
 
 
 def run(
-    clouds: Sequence[Cloud], names: Mapping[str, str], given: Mapping[str, Mapping[str, Any]], plan: Plan, *, fleet: str, max_nodes: int, yardstick: str | None, measured: bool,
+    clouds: Sequence[Cloud], names: Mapping[str, str], given: Mapping[str, Mapping[str, Any]], plan: Plan, *, fleet: str, max_nodes: int,
+    yardstick: str | None, measured: bool,
 ) -> Report:
-    """The report of a whole run. names: cloud -> name of its node; given: cloud -> the operator's part of its requirement. Never raises for what a cloud does."""
+    """The report of a whole run. names: cloud -> name of its node; given: cloud -> the operator's part of its requirement. Never
+    raises for what a cloud does."""
     began = plan.clock()
     moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
@@ -37,8 +39,9 @@ def run(
 
     reports = side_by_side(clouds, course, lost)
     first = [report for report in reports if report.name == yardstick]
+    others = [report for report in reports if report.name != yardstick]
     return Report(
-        run=plan.run, fleet=fleet, began=moment, seconds=plan.clock() - began, clouds=(*first, *(report for report in reports if report not in first)),
+        run=plan.run, fleet=fleet, began=moment, seconds=plan.clock() - began, clouds=(*first, *others),
         yardstick=yardstick, measured=measured, max_nodes=max_nodes, made=plan.budget.made, ended=plan.stop.why if plan.stop.asked else "")
 
 

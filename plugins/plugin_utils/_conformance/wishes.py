@@ -55,7 +55,7 @@ def wanted(name: str, run: str, given: Mapping[str, Any], tags: Mapping[str, str
     """The requirement of the node of that name, without a public address being asked for. An image is asked for only when the
     operator names one."""
     data = {**(_FOR_MACHINES if provider == "metal" else _DEFAULTS), **given}
-    network = {"reachable": ASKS_FOR_NOTHING.get(provider, "any"), **{key: value for key, value in (given.get("network") or {}).items() if key != "reachable"}}
+    network = {**(given.get("network") or {}), "reachable": ASKS_FOR_NOTHING.get(provider, "any")}
     return requirement.parse(
         {**data, "name": name, "network": network, "tags": {**tags, **(given.get("tags") or {}), TAG: run}}, "requirement")
 
@@ -94,8 +94,9 @@ def name_of(run: str, number: int = 1) -> str:
 
 
 def twin_of(name: str) -> str:
-    """Mark of the second node of the same name."""
-    return f"{name}0"
+    """Another mark of the same run: a node's number never begins with a zero."""
+    start, _hyphen, number = name.rpartition("-")
+    return f"{start}-0{number}"
 
 
 def run_of(name: str) -> str | None:

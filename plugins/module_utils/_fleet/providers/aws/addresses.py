@@ -14,6 +14,7 @@ from .client import Ec2
 from .operations import ADDRESSES, ALLOCATE, ASSIGN_IPV6, ASSOCIATE, DISASSOCIATE, RELEASE, ZONES, Operation
 
 ALLOCATIONS = 3  # tries, when whether an address was allocated is not known
+LOOKS = 3  # tries to attach an address that was just allocated
 TRIED = 10  # free addresses that other runs may be faster to take, one after the other
 
 
@@ -41,8 +42,13 @@ class Addresses:
                 return None
         made = self._allocate(node, border)
         try:
-            if self._associate(made, interface):
-                return f"allocated elastic IP {made.findtext('publicIp')}"
+            for look in range(LOOKS):
+                if look:  # an address of a moment ago may not be known everywhere yet
+                    self._run.patience.sleep(min(1.0, self._run.patience.remaining()))
+                if self._associate(made, interface):
+                    return f"allocated elastic IP {made.findtext('publicIp')}"
+                if self._has_one(interface):
+                    break
         except FleetError:
             self._release(made)
             raise

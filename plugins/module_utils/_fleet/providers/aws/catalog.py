@@ -56,6 +56,7 @@ def _root_size(item: Element) -> int:
 # -------------------------------------------------------------------------------------------------- flavors
 _FAMILY = re.compile(r"([a-z]+)(\d+)([a-z]*)")
 _KINDS = {"t": 0, "m": 1, "c": 2, "r": 3}
+_EVERYWHERE = ("t3", "t4g")  # offered in nearly every zone, which the newest generations are not
 _SPECIAL = 5  # families for one purpose: accelerated, storage, memory by the TiB
 _COSTLY = frozenset("bdenz")  # letters after the generation: disks, network, more memory, higher clock
 _METAL = 1000
@@ -93,6 +94,8 @@ def _rank(name: str, item: Element) -> int:
     family = _FAMILY.match(name)
     if family is None:
         return _METAL
+    if "".join(family.groups()) in _EVERYWHERE:
+        return 0
     metal = item.findtext("bareMetal") == "true"
     kind = _KINDS.get(family[1], _SPECIAL)
     return 100 * kind + 10 * max(0, 9 - int(family[2])) + sum(sign in _COSTLY for sign in family[3]) + (_METAL if metal else 0)

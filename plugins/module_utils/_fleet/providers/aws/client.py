@@ -35,6 +35,7 @@ except ImportError as missing:
     MISSING = missing
 
 CONNECT_TIMEOUT = 10.0  # seconds
+CONNECTIONS = 50  # kept open to one region: as many threads may make nodes at once
 
 
 class Ec2:
@@ -180,6 +181,7 @@ class _Access:
         seconds = self._run.patience.request_timeout()
         config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"}, user_agent_extra="hybridops-fleet",
+            max_pool_connections=CONNECTIONS,
             connect_timeout=min(CONNECT_TIMEOUT, seconds), read_timeout=seconds)
         with _in_words(f"connect to {service.upper()} in region {region}", "", region):
             return self._session.create_client(

@@ -22,7 +22,7 @@ from .groups import Groups
 from .operations import IMAGES, RUN, TERMINATE
 
 LIVES = 30  # dead predecessors that answers may name one after the other before something else must be wrong
-FRESH = 300.0  # seconds after its launch within which an instance in an answer needs no second look
+LISTED = 3000.0  # seconds for which EC2 surely lists a terminated instance
 SHOWN = 10  # looks, a second apart, for what a request with the same token has made
 SOON = ("InvalidGroup.NotFound", "InvalidKeyPair.NotFound")  # perhaps made a moment ago and not known everywhere yet
 TRIES = 4
@@ -93,7 +93,7 @@ class Creation:
                     return instances.id_of(item)
                 dead[token] = instances.id_of(item)
             token = launch.unused(token, dead)
-        raise FleetError(f"make node {order.name}", why=f"AWS answers with instances that are terminated ({', '.join(dead.values())})",
+        raise FleetError(f"make node {order.name}", why=f"AWS answers with instances that are terminated ({', '.join(dict.fromkeys(dead.values()))})",
                          code="refused", fix="Try again later, or choose another name.")
 
     def _run_instance(self, asked: dict[str, Any]) -> Element:
@@ -114,10 +114,12 @@ class Creation:
         """Whether the answer names an instance that a used token has made long ago and that is gone."""
         if instances.state_of(item) in instances.DEAD:
             return True
+        listed = instances.find(self._ec2, self._region, "instance-id", [instances.id_of(item)])
+        if listed:
+            return not instances.living(listed)
+        # not listed yet, or not any more
         launched = item.findtext("launchTime", "").replace("Z", "+00:00")
-        if launched and time.time() - datetime.fromisoformat(launched).timestamp() < FRESH:
-            return False
-        return not instances.living(instances.find(self._ec2, self._region, "instance-id", [instances.id_of(item)]))
+        return bool(launched) and time.time() - datetime.fromisoformat(launched).timestamp() > LISTED
 
     def _made_with(self, order: Order, token: str, dead: dict[str, str]) -> str | None:
         """The living instance that a request with the same token and other settings has made, by another run a moment ago;

@@ -27,7 +27,7 @@ _UNWELL = frozenset({
 })
 
 _CAUSES = {
-    "IdempotentParameterMismatch": "mismatch", "DependencyViolation": "in_use", "InvalidGroup.InUse": "in_use",
+    "IdempotentParameterMismatch": "mismatch", "DependencyViolation": "in_use",
     "Resource.AlreadyAssociated": "taken", "IncorrectInstanceState": "wrong_state", "IncorrectState": "wrong_state",
     "InsufficientInstanceCapacity": "capacity", "InsufficientHostCapacity": "capacity", "Unsupported": "capacity",
     "InsufficientFreeAddressesInSubnet": "capacity", "InsufficientCapacity": "capacity",
@@ -37,13 +37,14 @@ _CAUSES = {
 
 _ENDINGS = (
     ("LimitExceeded", "quota"), ("LimitExceededException", "quota"), (".Duplicate", "exists"), (".NotFound", "not_found"),
-    (".Malformed", "not_found"),
+    (".Malformed", "not_found"), (".InUse", "in_use"),
 )
 _MENDS = {
     "quota": "Remove nodes that are not needed, or ask AWS for a higher limit (Service Quotas).",
     "capacity": "Name another zone, subnet or flavor, or try again later.",
     "address_pool": "Release elastic IPs that are not needed, or ask AWS for a higher limit.",
     "image_gone": "Choose another image; catalog_info lists those there are.",
+    "taken": "Run again; another address is taken then.",
     "in_use": "Something else still uses it; remove that first.",
     "wrong_state": "Wait until the node has settled, and try again.",
     "mismatch": "A node of that name was asked for with other settings a short time ago; choose another name or try again later.",
@@ -53,6 +54,7 @@ _MENDS = {
 
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 _ENCODED = re.compile(r"\s*Encoded authorization failure message:.*")
+_NAMED_ACTION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
 _LONGEST = 300  # characters of the other side's own words
 
 
@@ -80,7 +82,8 @@ def from_answer(
     """
     why = f"{code}: {one_line(message)}" if message else f"error {code}"
     if code in _DENIED:
-        return FleetError(what, why=why, code="denied", fix=f"Allow {action} in the IAM policy of these credentials.")
+        named = _NAMED_ACTION.search(message)  # a launch also needs ec2:CreateTags, for example
+        return FleetError(what, why=why, code="denied", fix=f"Allow {named[1] if named else action} in the IAM policy of these credentials.")
     if code in _EXPIRED:
         return CredentialsExpired(
             what, why=why, code="auth",
@@ -96,13 +99,13 @@ def from_answer(
         return FleetError(
             what, why=why, code="throttled", transient=True, retry_after=retry_after,
             fix="AWS limits the rate of requests: raise 'retries' and 'timeout', or lower 'workers'.")
+    cause = _cause(code)  # before the status: that of a lack of capacity is 500
+    if cause:
+        return FleetError(what, why=why, code=cause, fix=_MENDS[cause])
     if code in _UNWELL or status >= 500:
         return FleetError(
             what, why=why, code="unavailable", transient=True, retry_after=retry_after,
             fix="AWS cannot answer now: try again later, or see its health dashboard.")
-    cause = _cause(code)
-    if cause:
-        return FleetError(what, why=why, code=cause, fix=_MENDS[cause])
     if code in _UNSUPPORTED:
         return FleetError(what, why=why, code="unsupported", fix="Check 'endpoint_url' and the proxy, and that boto3 is recent.")
     fix = "Correct what AWS complains of." if code.startswith(("Invalid", "Missing", "Unknown")) else (

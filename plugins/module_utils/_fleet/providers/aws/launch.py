@@ -121,7 +121,7 @@ def unused(token: str, dead: Mapping[str, str]) -> str:
     current, seen = token, set()
     while current in dead and current not in seen:
         seen.add(current)
-        current = salted(token, dead[current])
+        current = salted(current, dead[current])
     return current
 
 

@@ -73,8 +73,11 @@ class Nodes:
         try:
             self._ec2.ask(self._region, TERMINATE, {"InstanceIds": [node_id]})
         except FleetError as failure:
-            if failure.code != "not_found":
-                raise
+            if failure.code == "not_found":
+                return
+            if failure.why.startswith("OperationNotPermitted"):
+                failure.fix = "Switch off the termination protection of the instance (disableApiTermination) first."
+            raise
 
     def power(self, node_id: str, action: str) -> bool:
         what = f"{action} node {node_id}"

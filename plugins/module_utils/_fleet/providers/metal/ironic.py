@@ -6,8 +6,8 @@ Source: bare metal API reference, nodes and ports. Standalone Ironic does not kn
 operating system; by convention they stand in ``extra`` of the port or the node, under ``ip`` or ``ips``.
 
 What this collection keeps of a machine that it has bound stands in ``extra`` under one key (OURS), beside the operator's
-own: node, allocation, tags, image, public_key. It counts only while the machine has that allocation and something deployed,
-so nothing that was left there makes a node of a machine which somebody else has taken since.
+own: node, allocation, tags, image, public_key, ready (it has run). It counts only while the machine has that allocation and
+something deployed, so nothing that was left there makes a node of a machine which somebody else has taken since.
 """
 from __future__ import annotations
 

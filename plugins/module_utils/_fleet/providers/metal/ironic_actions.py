@@ -38,7 +38,6 @@ class IronicActions(Source):
         super().__init__(cloud, run, scope)
         self._images = images
         self._calls = Calls(run.patience, connect)
-        self._deployed: set[str] = set()  # machines that this object had deployed and nobody has stopped since
 
     # -- step 2 ------------------------------------------------------------------------------------------------
     def catalog(self, parts: frozenset[str], image_names: Sequence[str] = ()) -> Catalog:
@@ -105,11 +104,12 @@ class IronicActions(Source):
         if allocation is None or allocation.get("node_uuid") != machine_id:
             raise machines.taken(order, "another run has given it back meanwhile")
         self.run.patience.run(lambda: self._deploy(order, allocation, image))
-        self._deployed.add(machine_id)
 
     def let_go(self, order: Order, machine_id: str) -> None:
         allocation, record = self._calls.allocation(order.name), self._calls.node(machine_id)
         if allocation and request.is_for(allocation, order) and (record is None or record.get("provision_state") in ironic.FREE):
+            if record:
+                self._undo(record)
             self._calls.free(str(allocation["uuid"]))
 
     def _claim(self, order: Order) -> Mapping[str, Any]:
@@ -140,11 +140,24 @@ class IronicActions(Source):
             raise FleetError(what, why=f"machine {record.get('name') or machine_id} went to state {record.get('provision_state')} meanwhile",
                              code="taken", fix="Run again.")
         self._calls.patch_once(machine_id, request.deployment(order, record, image, str(allocation["uuid"])), what)
-        self._calls.provision_once(machine_id, request.start(order, machine_id), what)
+        try:
+            self._calls.provision_once(machine_id, request.start(order, machine_id), what)
+        except FleetError as failure:
+            # another try of the same order may have been quicker: then it is on its way, or there already
+            if failure.transient or ironic.holder(self._record(machine_id, what)) != order.name:
+                raise
 
     def confirm(self, order: Order, node_id: str) -> str:
+        """Asked when it runs: from now on a machine that is off was switched off by somebody."""
         allocation = self._calls.allocation(order.name)
-        return str(allocation["node_uuid"]) if allocation and allocation.get("node_uuid") else node_id
+        right = str(allocation["node_uuid"]) if allocation and allocation.get("node_uuid") else node_id
+        self._has_run(self._record(right, f"bind node {order.name}"))
+        return right
+
+    def _has_run(self, record: Mapping[str, Any]) -> None:
+        if ironic.ours(record).get("ready") is False:
+            patch = [{"op": "add", "path": f"/extra/{ironic.OURS}/ready", "value": True}]
+            self._calls.patch(record["uuid"], patch, f"bind node {ironic.holder(record)}")
 
     def status(self, node_ids: Sequence[str]) -> dict[str, Status]:
         """Of nodes, and of machines that somebody else has deployed. A machine on which nothing is deployed is no node."""
@@ -156,7 +169,7 @@ class IronicActions(Source):
             state = ironic.state(doing, record.get("power_state"))
             if doing == "active" and record.get("target_power_state"):
                 state, doing = "stopping" if record["target_power_state"] in _OFF else "pending", f"going to {record['target_power_state']}"
-            elif doing == "active" and state == "stopped" and machine_id in self._deployed:
+            elif doing == "active" and state == "stopped" and ironic.ours(record).get("ready") is False:
                 # some ways of deployment leave the machine off, and what was asked for is a node that runs
                 self._calls.power(machine_id, "power on", f"start node {machine_id}")
                 state, doing = "pending", "being switched on"
@@ -170,7 +183,6 @@ class IronicActions(Source):
 
     def delete(self, node_id: str) -> None:
         """Have it undeployed, which ends its allocation, too."""
-        self._deployed.discard(node_id)
         self.run.patience.run(lambda: self._delete(node_id))
 
     def _delete(self, node_id: str) -> None:
@@ -185,13 +197,24 @@ class IronicActions(Source):
         elif name is None:
             raise machines.not_ours(node_id, "Undeploy it where it was deployed (baremetal node undeploy).")
         else:
-            self._calls.provision_once(node_id, {"target": "deleted"}, f"release node {name}")
+            try:
+                self._calls.provision_once(node_id, {"target": "deleted"}, f"release node {name}")
+            except FleetError as failure:
+                after = self._calls.node(node_id)
+                if failure.transient or (after and ironic.holder(after) and after.get("provision_state") not in _DYING):
+                    raise
 
     def _free_of(self, record: Mapping[str, Any]) -> None:
         """End an allocation of ours of a machine on which nothing is deployed."""
         for allocation in self._calls.allocations():
             if allocation["uuid"] == record.get("allocation_uuid") and MARK in (allocation.get("extra") or {}):
+                self._undo(record)
                 self._calls.free(str(allocation["uuid"]))
+
+    def _undo(self, record: Mapping[str, Any]) -> None:
+        patch = request.undo(record)
+        if patch:
+            self._calls.patch(record["uuid"], patch, f"free machine {record.get('name') or record['uuid']}")
 
     def leftovers(self, name: str) -> list[str]:
         allocation, stale = self._left(name)
@@ -199,10 +222,10 @@ class IronicActions(Source):
 
     def clean(self, name: str) -> list[str]:
         allocation, stale = self._left(name)
+        for record in stale:
+            self._undo(record)
         if allocation:
             self._calls.free(str(allocation["uuid"]))
-        for record in stale:
-            self._calls.patch(record["uuid"], [{"op": "remove", "path": f"/extra/{ironic.OURS}"}], f"clean up after node {name}")
         return _words(name, allocation, stale)
 
     def _left(self, name: str) -> tuple[Mapping[str, Any] | None, list[Mapping[str, Any]]]:
@@ -231,7 +254,7 @@ class IronicActions(Source):
         if action != "reboot" and off == (action == "stop"):
             return False
         if action == "stop":
-            self._deployed.discard(node_id)
+            self._has_run(record)
         self._calls.power(node_id, _POWER[action][0], what, *_POWER[action][1:])
         return True
 

@@ -18,6 +18,7 @@ TOKEN = "fleet_token"  # noqa: S105 -- no secret: it says which order an allocat
 
 _HASHES = {64: "sha256", 128: "sha512"}
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,255}")
+_INSTANCE = ("image_source", "display_name", "image_checksum", "image_os_hash_algo", "image_os_hash_value", "root_gb")
 _RESERVE_GIB = 1  # of the disk: partition table and config drive
 
 
@@ -89,11 +90,22 @@ def deployment(order: Order, record: Mapping[str, Any], image: Mapping[str, Any]
     if disk:
         instance["root_gb"] = disk
     kept = {
-        "node": order.name, "allocation": allocation_id, "since": now(), "tags": {**order.tags, MARK: order.name},
+        "node": order.name, "allocation": allocation_id, "since": now(), "ready": False, "tags": {**order.tags, MARK: order.name},
         "image": {name: image[name] for name in ("name", "distro", "version", "login_user") if image[name]},
         **({"public_key": order.public_key} if order.public_key else {})}
     return [*({"op": "add", "path": f"/instance_info/{name}", "value": value} for name, value in instance.items()),
             {"op": "add", "path": f"/extra/{ironic.OURS}", "value": kept}]
+
+
+def undo(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """JSON patch of a machine on which nothing is deployed (any more): without what ``deployment`` has written."""
+    extra, instance = record.get("extra") or {}, record.get("instance_info") or {}
+    if ironic.OURS not in extra:
+        return []
+    # somebody else may have prepared or deployed it since
+    still = record.get("provision_state") in ironic.FREE and instance.get("display_name") == (extra[ironic.OURS] or {}).get("node")
+    return [*({"op": "remove", "path": f"/instance_info/{name}"} for name in _INSTANCE if still and name in instance),
+            {"op": "remove", "path": f"/extra/{ironic.OURS}"}]
 
 
 def _root_gib(record: Mapping[str, Any]) -> int | None:
@@ -129,12 +141,6 @@ def tags_patch(record: Mapping[str, Any], tags: Mapping[str, str | None]) -> lis
     if not isinstance(kept, Mapping) or not isinstance(kept.get("tags"), Mapping) or not ironic.ours(record):
         wanted = {key: value for key, value in tags.items() if value is not None}
         return [{"op": "add", "path": f"/extra/{ironic.OURS}", "value": {"tags": wanted}}] if wanted else []
-    there = kept["tags"]
-    patch: list[dict[str, Any]] = []
-    for key, value in tags.items():
-        path = f"/extra/{ironic.OURS}/tags/{key.replace('~', '~0').replace('/', '~1')}"
-        if value is not None and there.get(key) != value:
-            patch.append({"op": "add", "path": path, "value": value})
-        elif value is None and key in there:
-            patch.append({"op": "remove", "path": path})
-    return patch
+    after = {key: value for key, value in {**kept["tags"], **tags}.items() if value is not None}
+    # as a whole: Ironic takes no path with a dot or a slash in a name
+    return [{"op": "add", "path": f"/extra/{ironic.OURS}/tags", "value": after}] if after != kept["tags"] else []

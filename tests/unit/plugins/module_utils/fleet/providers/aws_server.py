@@ -124,3 +124,34 @@ def ordinary() -> dict[str, list[Answer]]:
             "<imageOwnerId>136693071363</imageOwnerId></item></imagesSet></DescribeImagesResponse>")],
         "DescribeRegions": [regions(**enabled)],
     }
+
+
+def answer(action: str, inside: str = "") -> Answer:
+    """An answer of any action."""
+    return Answer(f"<{action}Response>{inside}</{action}Response>")
+
+
+def listed(action: str, name: str, *rows: str) -> Answer:
+    """The answer of a list: rows are what is inside its items."""
+    return answer(action, f"<{name}>{''.join(f'<item>{row}</item>' for row in rows)}</{name}>")
+
+
+def tagged(**tags: str) -> str:
+    """Tags of a resource."""
+    return "<tagSet>" + "".join(f"<item><key>{key}</key><value>{value}</value></item>" for key, value in tags.items()) + "</tagSet>"
+
+
+def instance(name: str, state: str = "running", token: str = "", launched: str = "2026-11-28T04:00:00.000Z", inside: str = "") -> str:
+    """One instance of a list."""
+    return (f"<instanceId>{name}</instanceId><clientToken>{token}</clientToken><launchTime>{launched}</launchTime>"
+            f"<instanceState><name>{state}</name></instanceState>{inside}")
+
+
+def reservations(*rows: str) -> Answer:
+    """A page of DescribeInstances with these instances."""
+    return listed("DescribeInstances", "reservationSet", *(f"<instancesSet><item>{row}</item></instancesSet>" for row in rows))
+
+
+def launched(row: str) -> Answer:
+    """An answer of RunInstances."""
+    return listed("RunInstances", "instancesSet", row)
