@@ -177,6 +177,7 @@ Ami.platform_details = "Linux/UNIX"
 Ami.usage_operation = "RunInstances"
 Ami.source_image_id = None
 Ami.source_image_region = None
+Ami.lab_made_from = None  # names of what it was made from, for the lab's hosts
 
 
 @PATCHES.around(AmiBackend, "_load_amis")
@@ -215,6 +216,7 @@ def ami_init(original: Any, ami: Any, *args: Any, **kwargs: Any) -> None:
     if made_from:
         ami.platform_details, ami.usage_operation = made_from.platform_details, made_from.usage_operation
         ami.root_device_name = made_from.root_device_name
+        ami.lab_made_from = getattr(made_from, "lab_image_names", None) or ([str(getattr(made_from, "name", ""))], made_from.platform == "windows")
     if kwargs.get("source_ami"):
         ami.source_image_id, ami.source_image_region = made_from.id, made_from.ec2_backend.region_name
 

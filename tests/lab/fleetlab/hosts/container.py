@@ -123,7 +123,7 @@ class Container:
 
     def _nspawn(self, host: Host, namespace: Path, repository: Path) -> list[str]:
         return [
-            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", f"--kill-signal=SIGRTMIN+{_POWER_OFF}",
+            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=read-only", f"--kill-signal=SIGRTMIN+{_POWER_OFF}",
             f"--directory={self.folder}/root", f"--machine=h{self.number}", f"--hostname={host.hostname}", f"--network-namespace-path={namespace}",
             "--capability=all", "--drop-capability=CAP_SYS_TIME", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
             f"--setenv=product_name={cloudinit.PRODUCTS[host.cloud]}", f"--bind={self.folder}/docker:/var/lib/docker",

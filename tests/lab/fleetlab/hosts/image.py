@@ -49,5 +49,7 @@ locale: C.UTF-8
 manage_etc_hosts: true
 disable_root: true
 ssh_genkeytypes: [ecdsa, ed25519]
-ssh_pwauth: false
 """
+# As cloud-init would write it; there already, so that it need not start sshd again.
+SSHD_CONFIG = "PasswordAuthentication no\n"
+

@@ -16,6 +16,7 @@ from pathlib import Path
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 FOLDER = Path("/run/netns")
+_HARMLESS = ("File exists", "Command failed", "Cannot find device", "No such process", "Cannot assign")  # it is there already, or gone already
 
 
 class NetworkError(Exception):
@@ -51,15 +52,17 @@ def named(prefix: str) -> list[str]:
 
 
 def ip(name: str, lines: Iterable[str]) -> None:
-    """Give ip a batch of commands. All are tried; what was refused (but for what is there already) is reported on stderr."""
-    text = "\n".join(lines)
-    if not text:
-        return
-    done = subprocess.run(["ip", "-n", name, "-force", "-batch", "-"], input=text + "\n", capture_output=True, text=True, check=False)
-    wrong = [line for line in done.stderr.splitlines()
-             if not any(known in line for known in ("File exists", "Command failed", "Cannot find device", "No such process", "Cannot assign"))]
-    if wrong:
-        print(f"hosts: ip in {name}: {'; '.join(wrong)}", file=sys.stderr, flush=True)
+    """Give ip a batch of commands (those of one family only begin with -4 or -6). All are tried; what was refused (but for what is there already) is reported on stderr."""
+    batches: dict[str, list[str]] = {}
+    for line in lines:
+        family = "-6" if line.startswith("-6 ") else "-4" if line.startswith("-4 ") else ""
+        batches.setdefault(family, []).append(line.removeprefix(f"{family} "))
+    for family, batch in batches.items():
+        command = ["ip", *([family] if family else []), "-n", name, "-force", "-batch", "-"]
+        done = subprocess.run(command, input="\n".join(batch) + "\n", capture_output=True, text=True, check=False)
+        wrong = [line for line in done.stderr.splitlines() if not any(known in line for known in _HARMLESS)]
+        if wrong:
+            print(f"hosts: ip in {name}: {'; '.join(wrong)}", file=sys.stderr, flush=True)
 
 
 def nft(name: str, ruleset: str) -> None:

@@ -12,7 +12,7 @@ import dataclasses
 import ipaddress
 from collections.abc import Collection, Mapping
 
-from .model import Host, Nic, domains, is_global
+from .model import Address, Host, Nic, domains, is_global
 
 CONTROLLER = ("192.0.2.1", "2001:db8:ffff::1")
 """The controller's own addresses; no part of the lab gives these out."""
@@ -65,7 +65,7 @@ def ruleset(mapped: Mapping[str, str]) -> str:
         f"  chain in {{\n    type nat hook prerouting priority dstnat\n{to_fixed}  }}\n"
         "  chain out {\n    type nat hook postrouting priority srcnat\n"
         # two machines of one network by their public addresses: answers have to come back through here
-        f"    oifname != \"up\" ct status dnat iifname != \"up\" goto leave\n    oifname \"up\" goto leave\n  }}\n"
+        f"    oifname != \"wan\" ct status dnat iifname != \"wan\" goto leave\n    oifname \"wan\" goto leave\n  }}\n"
         f"  chain leave {{\n{to_public}    ip saddr {{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 }} masquerade\n  }}\n}}\n"
     )
 
@@ -77,7 +77,7 @@ def core_setup() -> list[str]:
 
 def core_link(number: int, router: str) -> list[str]:
     """Commands for the core: the link to a router."""
-    return [f"link add r{number} type veth peer name up netns {router}", f"link set r{number} mtu {LINK_MTU} up",
+    return [f"link add r{number} type veth peer name wan netns {router}", f"link set r{number} mtu {LINK_MTU} up",
             f"addr add {CORE_END}/64 dev r{number} nodad", f"route replace {wan_address(number)}/32 via inet6 {ROUTER_END} dev r{number}"]
 
 
@@ -88,8 +88,8 @@ def wan_address(number: int) -> str:
 
 def router_setup(number: int) -> list[str]:
     """Commands for a new router."""
-    return ["link set lo up", f"link set up mtu {LINK_MTU} up", f"addr add {ROUTER_END}/64 dev up nodad", f"addr add {wan_address(number)}/32 dev up",
-            f"route replace default via inet6 {CORE_END} dev up src {wan_address(number)}", f"-6 route replace default via {CORE_END} dev up",
+    return ["link set lo up", f"link set wan mtu {LINK_MTU} up", f"addr add {ROUTER_END}/64 dev wan nodad", f"addr add {wan_address(number)}/32 dev wan",
+            f"route replace 0.0.0.0/0 via inet6 {CORE_END} dev wan src {wan_address(number)}", f"route replace ::/0 via {CORE_END} dev wan",
             *(f"addr add {address}/{128 if ':' in address else 32} dev lo" for address in METADATA)]
 
 
@@ -106,7 +106,7 @@ def port(host: int, number: int) -> str:
 
 def route_to_host(bridge: str, nic: Nic) -> list[str]:
     """Commands for a router: how it reaches addresses on a wire that has no gateway of its own."""
-    return [f"{'-6 ' if address.version == 6 else ''}route replace {address.ip}/{128 if address.version == 6 else 32} dev {bridge}"
+    return [f"route replace {address.ip}/{128 if address.version == 6 else 32} dev {bridge}"
             for address in nic.addresses if not address.gateway]
 
 
@@ -124,16 +124,24 @@ def host_setup(nics: Collection[Nic]) -> list[str]:
         lines += [f"link set {nic.name} mtu {nic.mtu} up"]
         lines += [f"addr add {address.ip}/{address.prefix} dev {nic.name}{' nodad' if address.version == 6 else ''}" for address in nic.addresses]
     lines += _metadata_routes(nics)
-    for version, flag in ((4, ""), (6, "-6 ")):
-        ways = [(nic, address) for nic in nics for address in nic.addresses if address.version == version and address.gateway]
+    for version, flag, default in ((4, "", "0.0.0.0/0"), (6, "-6 ", "::/0")):
+        ways = [(nic, address) for nic in nics for address in nic.addresses
+                if address.version == version and (address.gateway or address.reachable)]
         ways.sort(key=lambda way: not (way[1].public or way[1].reachable))
         if ways:
             nic, address = ways[0]
-            lines.append(f"{flag}route replace default via {address.gateway} dev {nic.name} src {address.ip} onlink")
+            lines.append(f"route replace {default} {_way(nic, address)} src {address.ip}")
         for table, (nic, address) in enumerate(ways[1:], start=101):  # what comes in through another interface goes back there
-            lines += [f"{flag}route replace default via {address.gateway} dev {nic.name} table {table} onlink",
+            lines += [f"route replace {default} {_way(nic, address)} table {table}",
                       f"{flag}rule add from {address.ip} lookup {table} pref {table}"]
     return lines
+
+
+def _way(nic: Nic, address: Address) -> str:
+    """Through the network's gateway, or where it has none by the link-local address every wire of the lab has."""
+    if address.gateway:
+        return f"via {address.gateway} dev {nic.name} onlink"
+    return f"via {CORE_END} dev {nic.name}" if address.version == 6 else f"via inet6 {CORE_END} dev {nic.name}"
 
 
 def _metadata_routes(nics: Collection[Nic]) -> list[str]:
@@ -142,7 +150,7 @@ def _metadata_routes(nics: Collection[Nic]) -> list[str]:
             return [f"route replace {METADATA[0]}/32 dev {nic.name}"]
     for nic in nics:
         if nic.addresses:
-            return [f"-6 route replace {METADATA[1]}/128 via {CORE_END} dev {nic.name}"]
+            return [f"route replace {METADATA[1]}/128 via {CORE_END} dev {nic.name}"]
     return []
 
 
@@ -153,9 +161,9 @@ def core_routes(plans: Mapping[str, Router], numbers: Mapping[str, int]) -> dict
 
 def core_route(verb: str, address: str, number: int) -> str:
     """verb: replace or del."""
-    flag, prefix, way = ("-6 ", 128, "via") if ":" in address else ("", 32, "via inet6")
+    prefix, way = (128, "via") if ":" in address else (32, "via inet6")
     source = CONTROLLER[":" in address]
-    return f"{flag}route {verb} {address}/{prefix} {way} {ROUTER_END} dev r{number} src {source}"
+    return f"route {verb} {address}/{prefix} {way} {ROUTER_END} dev r{number} src {source}"
 
 
 def reaches_internet(ip: str, operators_network: bool, gateway: bool) -> bool:
