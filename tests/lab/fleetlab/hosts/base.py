@@ -87,7 +87,7 @@ class Images:
         if suite not in image.SUITES:
             raise LabError(f"hosts: no such Debian release: {suite}; there are {', '.join(image.SUITES)}")
         own_files = [(file.name, file.read_text(encoding="utf-8")) for file in sorted((HERE / "guest").iterdir()) if file.is_file()]
-        _once(self.root(suite), [image.BASE_PACKAGES, image.MASKED_UNITS, image.CLOUD_CONFIG, image.SSHD_CONFIG, own_files], lambda spare: self._build_root(suite, spare))
+        _once(self.root(suite), [image.BASE_PACKAGES, image.MASKED_UNITS, image.CLOUD_CONFIG, image.SSHD_CONFIG, image.PATCHES, own_files], lambda spare: self._build_root(suite, spare))
         packages = sorted({*image.OFFERED_PACKAGES, *os.environ.get("FLEET_LAB_PACKAGES", "").split()})
         _once(self.repository(suite), [packages, image.BASE_PACKAGES], lambda spare: self._build_repository(suite, packages, spare))
 
@@ -186,6 +186,9 @@ def _furnish(root: Path) -> None:
     (root / "etc/ssh/sshd_config.d/50-cloud-init.conf").write_text(image.SSHD_CONFIG, encoding="ascii")
     (root / "etc/apt/sources.list").write_text("deb [trusted=yes] file:/srv/repo ./\n", encoding="ascii")
     (root / "etc/apt/apt.conf.d/90lab").write_text('Acquire::Languages "none";\n', encoding="ascii")
+    for name, text, replacement in image.PATCHES:
+        file = root / "usr/lib/python3/dist-packages/cloudinit" / name
+        file.write_text(file.read_text(encoding="utf-8").replace(text, replacement), encoding="utf-8")
     own = root / IN_HOST.lstrip("/")
     own.mkdir(parents=True)
     for file in (HERE / "guest").iterdir():

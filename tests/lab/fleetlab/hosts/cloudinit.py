@@ -22,7 +22,6 @@ def config(host: Host) -> str:
     url = f"http://[{METADATA[1]}]" if only_v6 else f"http://{METADATA[0]}"
     patience = {"timeout": 5, "max_wait": 30}
     settings: dict[str, object] = {
-        "datasource_list": [_SOURCES[host.cloud]],
         "datasource": {
             "Ec2": {"strict_id": False, "metadata_urls": [url], **patience},
             "OpenStack": {"metadata_urls": [url], "apply_network_config": False, **patience},
@@ -39,7 +38,8 @@ def config(host: Host) -> str:
             "shell": "/bin/bash"}}
     if host.cloud == "gce":
         settings["manage_etc_hosts"] = False  # the image's own hosts file names the metadata server
-    return "#cloud-config\n" + json.dumps(settings, indent=1) + "\n"
+    lines = [f"{name}: {json.dumps(value)}\n" for name, value in settings.items()]
+    return f"#cloud-config\ndatasource_list: [ {_SOURCES[host.cloud]} ]\n" + "".join(lines)  # ds-identify, a shell script, reads this line
 
 
 def seed(host: Host, install_key: str, password: str | None) -> dict[str, str]:

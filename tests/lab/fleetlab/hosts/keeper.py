@@ -16,7 +16,7 @@ from .place import Numbers, Place
 from .wiring import Wiring
 
 AT_ONCE = 3  # boots at the same time: each costs seconds of CPU, and more of them only starve each other
-BOOT_SECONDS = 90  # after which a boot no longer holds up the next one
+BOOT_SECONDS = 45  # after which a boot no longer holds up the next one
 STOP_SECONDS = 25
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 _INOTIFY_OF_A_HOST, _INOTIFY_WANTED = 9, 8192
@@ -145,7 +145,8 @@ class Keeper:
     def status(self) -> Mapping[str, Mapping[str, object]]:
         """For people: what is there and what it cost."""
         return {key: {"number": container.number, "alive": container.alive, "ready": container.ready(), **container.cost(),
-                      "booting": key in self._booting} for key, container in self._containers.items()}
+                      "booting": key in self._booting} for key, container in self._containers.items()} | {
+                key: {"waiting": True} for key in self._waiting}
 
 
 def lay_sysctl(folder: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 FOLDER = Path("/run/netns")
-_HARMLESS = ("File exists", "Command failed", "Cannot find device", "No such process", "Cannot assign")  # it is there already, or gone already
+_HARMLESS = ("File exists", "lready assigned", "Command failed", "Cannot find device", "No such process", "Cannot assign")  # it is there already, or gone already
 
 
 class NetworkError(Exception):
