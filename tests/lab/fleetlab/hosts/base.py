@@ -87,7 +87,7 @@ class Images:
         if suite not in image.SUITES:
             raise LabError(f"hosts: no such Debian release: {suite}; there are {', '.join(image.SUITES)}")
         own_files = [(file.name, file.read_text(encoding="utf-8")) for file in sorted((HERE / "guest").iterdir()) if file.is_file()]
-        _once(self.root(suite), [image.BASE_PACKAGES, image.MASKED_UNITS, image.CLOUD_CONFIG, image.SSHD_CONFIG, image.PATCHES, own_files], lambda spare: self._build_root(suite, spare))
+        _once(self.root(suite), [image.BASE_PACKAGES, image.MASKED_UNITS, image.CLOUD_CONFIG, image.SSHD_CONFIG, image.PATCHES, image.RESOLV_CONF, own_files], lambda spare: self._build_root(suite, spare))
         packages = sorted({*image.OFFERED_PACKAGES, *os.environ.get("FLEET_LAB_PACKAGES", "").split()})
         _once(self.repository(suite), [packages, image.BASE_PACKAGES], lambda spare: self._build_repository(suite, packages, spare))
 
@@ -177,6 +177,8 @@ def _furnish(root: Path) -> None:
         for file in root.glob(pattern):  # without a DHCP client cloud-init does not wait a minute for an address it already has
             file.unlink()
     (root / "etc/machine-id").write_text("", encoding="ascii")
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    (root / "etc/resolv.conf").write_text(image.RESOLV_CONF, encoding="ascii")
     subprocess.run(["chroot", str(root), "passwd", "--quiet", "--lock", "root"], check=True)
     units = root / "etc/systemd/system"
     for unit in image.MASKED_UNITS:
