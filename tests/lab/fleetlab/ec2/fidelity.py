@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import unescape
 
@@ -24,6 +26,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from moto.ec2.models.instances import Reservation
 from moto.ec2.responses import EC2Response
 from moto.ec2.responses.availability_zones_and_regions import AvailabilityZonesAndRegions
+from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.iam.access_control import IAMPolicy, IAMRequest, PermissionResult
 from moto.iam.models import iam_backends
@@ -169,6 +172,19 @@ def describe_instances(original: Any, response: Any) -> ActionResult:
         part = parts.setdefault(reservation.id, Reservation(reservation.id, reservation.owner_id))
         part.instances.append(instance)
     return ActionResult({"Reservations": list(parts.values()), "NextToken": token})
+
+
+# -- console ---------------------------------------------------------------------------------------------------
+@PATCHES.around(General, "get_console_output")
+def get_console_output(original: Any, response: Any) -> ActionResult:
+    """What the lab's real host behind the instance printed, its last 64 KiB as in AWS; moto's canned text where there is none."""
+    answer = original(response)
+    ident = response._get_param("InstanceId")
+    try:
+        text = (Path(os.environ["FLEET_LAB_CONSOLES"]) / str(ident)).read_bytes()[-65536:]
+    except (KeyError, OSError):
+        return answer
+    return ActionResult({**answer.result, "Output": base64.b64encode(text).decode()})
 
 
 # -- images ----------------------------------------------------------------------------------------------------
