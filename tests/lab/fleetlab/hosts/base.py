@@ -4,6 +4,7 @@
 
 Needs root. apt checks every signature with the keyrings of Debian's archive.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -20,7 +21,11 @@ from . import image
 HERE = Path(__file__).parent
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 TOOLS = {  # program -> Debian package
-    "systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "nft": "nftables", "ip": "iproute2", "ssh-keygen": "openssh-client",
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "ssh-keygen": "openssh-client",
 }
 IN_HOST = "/usr/lib/fleet-lab"
 """Where the lab keeps its own few files inside a host."""
@@ -63,9 +68,16 @@ def apt_sources(suite: str, listed: str, mirror: str | None = None, security: st
 
 
 def _machine_sources(suite: str) -> list[str]:
-    listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(RELEASE)|$(CODENAME)|$(REPO_URI)", "Created-By: Packages"],
-        capture_output=True, text=True, check=False).stdout if shutil.which("apt-get") else ""
+    listed = (
+        subprocess.run(
+            ["apt-get", "indextargets", "--format", "$(RELEASE)|$(CODENAME)|$(REPO_URI)", "Created-By: Packages"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        if shutil.which("apt-get")
+        else ""
+    )
     return apt_sources(suite, listed, os.environ.get("FLEET_LAB_MIRROR"), os.environ.get("FLEET_LAB_MIRROR_SECURITY"))
 
 
@@ -87,7 +99,11 @@ class Images:
         if suite not in image.SUITES:
             raise LabError(f"hosts: no such Debian release: {suite}; there are {', '.join(image.SUITES)}")
         own_files = [(file.name, file.read_text(encoding="utf-8")) for file in sorted((HERE / "guest").iterdir()) if file.is_file()]
-        _once(self.root(suite), [image.BASE_PACKAGES, image.MASKED_UNITS, image.CLOUD_CONFIG, image.SSHD_CONFIG, image.PATCHES, image.RESOLV_CONF, own_files], lambda spare: self._build_root(suite, spare))
+        _once(
+            self.root(suite),
+            [image.BASE_PACKAGES, image.MASKED_UNITS, image.CLOUD_CONFIG, image.SSHD_CONFIG, image.PATCHES, image.RESOLV_CONF, own_files],
+            lambda spare: self._build_root(suite, spare),
+        )
         packages = sorted({*image.OFFERED_PACKAGES, *os.environ.get("FLEET_LAB_PACKAGES", "").split()})
         _once(self.repository(suite), [packages, image.BASE_PACKAGES], lambda spare: self._build_repository(suite, packages, spare))
 
@@ -96,10 +112,19 @@ class Images:
         self._say(f"hosts: making the base image of {suite} (once; kept for later starts)")
         sources = "\n".join(_machine_sources(suite)) + "\n"
         command = [
-            "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={','.join(image.BASE_PACKAGES)}",
-            "--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\"",
-            "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-            suite, str(spare), "-",
+            "mmdebstrap",
+            "--quiet",
+            "--mode=root",
+            "--variant=minbase",
+            f"--include={','.join(image.BASE_PACKAGES)}",
+            '--aptopt=Acquire::Languages "none"',
+            '--aptopt=APT::Install-Recommends "false"',
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            suite,
+            str(spare),
+            "-",
         ]
         done = subprocess.run(command, input=sources, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -114,11 +139,21 @@ class Images:
             (work / folder).mkdir(parents=True)
         (work / "etc/sources.list").write_text("\n".join(_machine_sources(suite)) + "\n", encoding="utf-8")
         shutil.copyfile(self.root(suite) / "var/lib/dpkg/status", work / "status")
-        options = [word for setting in (
-            f"Dir::Etc={work}/etc", "Dir::Etc::sourceparts=-", f"Dir::State::lists={work}/lists", f"Dir::Cache={work}/cache",
-            f"Dir::State::status={work}/status", "APT::Install-Recommends=false", "Acquire::Languages=none", "Debug::NoLocking=1",
-            "APT::Sandbox::User=root",
-        ) for word in ("-o", setting)]
+        options = [
+            word
+            for setting in (
+                f"Dir::Etc={work}/etc",
+                "Dir::Etc::sourceparts=-",
+                f"Dir::State::lists={work}/lists",
+                f"Dir::Cache={work}/cache",
+                f"Dir::State::status={work}/status",
+                "APT::Install-Recommends=false",
+                "Acquire::Languages=none",
+                "Debug::NoLocking=1",
+                "APT::Sandbox::User=root",
+            )
+            for word in ("-o", setting)
+        ]
         _run(["apt-get", *options, "-qq", "update"])
         known = subprocess.run(["apt-cache", *options, "pkgnames"], capture_output=True, text=True, check=False).stdout.split()
         wanted = sorted(set(packages) & set(known))  # a name may belong to another release only
@@ -172,8 +207,17 @@ def _once(folder: Path, made_from: object, build: Callable[[Path], None]) -> Non
 
 def _furnish(root: Path) -> None:
     """Make a machine image of a bare system: nothing in it that must differ between two hosts, and a fast boot."""
-    for pattern in ("etc/ssh/ssh_host_*", "etc/hostname", "usr/sbin/dhclient", "usr/sbin/dhcpcd", "etc/apt/sources.list.d/*",
-                    "etc/cloud/cloud.cfg.d/*dpkg*", "var/lib/apt/lists/*_*", "var/cache/apt/*.bin", "etc/network/interfaces.d/*"):
+    for pattern in (
+        "etc/ssh/ssh_host_*",
+        "etc/hostname",
+        "usr/sbin/dhclient",
+        "usr/sbin/dhcpcd",
+        "etc/apt/sources.list.d/*",
+        "etc/cloud/cloud.cfg.d/*dpkg*",
+        "var/lib/apt/lists/*_*",
+        "var/cache/apt/*.bin",
+        "etc/network/interfaces.d/*",
+    ):
         for file in root.glob(pattern):  # without a DHCP client cloud-init does not wait a minute for an address it already has
             file.unlink()
     (root / "etc/machine-id").write_text("", encoding="ascii")
@@ -202,5 +246,9 @@ def _furnish(root: Path) -> None:
     wants = units / "sysinit.target.wants"
     wants.mkdir(exist_ok=True)
     (wants / "lab-sysctl.service").symlink_to("../lab-sysctl.service")
-    subprocess.run(["chroot", str(root), "python3", "-m", "compileall", "-q", "/usr/lib/python3", "/usr/lib/python3/dist-packages"],
-                   check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        ["chroot", str(root), "python3", "-m", "compileall", "-q", "/usr/lib/python3", "/usr/lib/python3/dist-packages"],
+        check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What an image of a cloud brings with it: cloud-init's settings, and for metal the seed that its installer would have left."""
+
 from __future__ import annotations
 
 import json
@@ -33,9 +34,16 @@ def config(host: Host) -> str:
         settings["disable_root"] = host.user is None
     else:
         settings["users"] = ["default"]
-        settings["system_info"] = {"default_user": {
-            "name": host.user, "gecos": "Cloud user", "lock_passwd": True, "groups": ["adm", "sudo"], "sudo": ["ALL=(ALL) NOPASSWD:ALL"],
-            "shell": "/bin/bash"}}
+        settings["system_info"] = {
+            "default_user": {
+                "name": host.user,
+                "gecos": "Cloud user",
+                "lock_passwd": True,
+                "groups": ["adm", "sudo"],
+                "sudo": ["ALL=(ALL) NOPASSWD:ALL"],
+                "shell": "/bin/bash",
+            }
+        }
     if host.cloud == "gce":
         settings["manage_etc_hosts"] = False  # the image's own hosts file names the metadata server
     lines = [f"{name}: {json.dumps(value)}\n" for name, value in settings.items()]
@@ -47,8 +55,7 @@ def seed(host: Host, install_key: str, password: str | None) -> dict[str, str]:
     keys = [str(key) for key in host.metadata.get("public_keys", [])] or [install_key]
     user_data = str(host.metadata.get("user_data") or "#cloud-config\n{}\n")
     if password and host.user:
-        user_data = "#cloud-config\n" + json.dumps({
-            "ssh_pwauth": True, "chpasswd": {"expire": False, "list": f"{host.user}:{password}\n"}}) + "\n"
+        user_data = "#cloud-config\n" + json.dumps({"ssh_pwauth": True, "chpasswd": {"expire": False, "list": f"{host.user}:{password}\n"}}) + "\n"
     meta = {"instance-id": host.ident, "local-hostname": host.hostname, "public-keys": keys}
     return {"meta-data": json.dumps(meta) + "\n", "user-data": user_data}
 
@@ -68,8 +75,12 @@ def write(upper: Path, host: Host, base: Path, install_key: str, password: str |
                 _put(upper, f"etc/{name}", without_account(table, host.user))
                 _like(upper / "etc" / name, base / "etc" / name)
     if host.cloud == "gce":
-        _put(upper, "etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {host.hostname}\n::1 localhost ip6-localhost\n"
-                                 f"{_metadata_address(host)} metadata.google.internal metadata\n")
+        _put(
+            upper,
+            "etc/hosts",
+            f"127.0.0.1 localhost\n127.0.1.1 {host.hostname}\n::1 localhost ip6-localhost\n"
+            f"{_metadata_address(host)} metadata.google.internal metadata\n",
+        )
         _link(upper, "etc/systemd/system/multi-user.target.wants/lab-google-guest-agent.service", "../lab-google-guest-agent.service")
     if host.cloud == "metal":
         for name, text in seed(host, install_key, password).items():
@@ -108,5 +119,3 @@ def _folders(upper: Path, base: Path, names: Iterable[str]) -> None:
     for name in names:
         if (upper / name).is_dir() and (base / name).is_dir():
             _like(upper / name, base / name)
-
-

@@ -5,6 +5,7 @@
 Nothing is left mounted in the machine's own mount namespace: each host has a supervisor (a shell) in one of its own, which mounts the
 overlay and starts the container again after a reboot from inside; with the supervisor the mounts go too.
 """
+
 from __future__ import annotations
 
 import json
@@ -111,23 +112,51 @@ class Container:
         for name in ("exit", "started"):
             (self.folder / name).unlink(missing_ok=True)
         script = _SUPERVISE.format(
-            lower=f"{facts_layer}:{base}", rebooted=_REBOOTED, cgroups=" ".join(map(str, self._make_cgroups())),
-            nspawn=shlex.join(self._nspawn(host, namespace, repository)).replace("'", "'\\''"))
-        environment = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
-                       "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "SYSTEMD_SECCOMP": "0"}
+            lower=f"{facts_layer}:{base}",
+            rebooted=_REBOOTED,
+            cgroups=" ".join(map(str, self._make_cgroups())),
+            nspawn=shlex.join(self._nspawn(host, namespace, repository)).replace("'", "'\\''"),
+        )
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+            "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+            "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",
+            "SYSTEMD_SECCOMP": "0",
+        }
         with self.console.open("ab") as console:
             process = subprocess.Popen(
-                ["unshare", "--mount", "--propagation=slave", "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                start_new_session=True, cwd=self.folder, env=environment)
+                ["unshare", "--mount", "--propagation=slave", "sh", "-c", script],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                cwd=self.folder,
+                env=environment,
+            )
         self.note(process={"name": host.key, "pid": process.pid, "started": Child.start_ticks(process.pid) or 0}, began=time.time())
 
     def _nspawn(self, host: Host, namespace: Path, repository: Path) -> list[str]:
         return [
-            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=read-only", f"--kill-signal=SIGRTMIN+{_POWER_OFF}",
-            f"--directory={self.folder}/root", f"--machine=h{self.number}", f"--hostname={host.hostname}", f"--network-namespace-path={namespace}",
-            "--capability=all", "--drop-capability=CAP_SYS_TIME", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-            f"--setenv=product_name={cloudinit.PRODUCTS[host.cloud]}", f"--bind={self.folder}/docker:/var/lib/docker",
-            f"--bind={self.folder}/containerd:/var/lib/containerd", f"--bind-ro={repository}:/srv/repo", "--boot",
+            "systemd-nspawn",
+            "--quiet",
+            "--register=no",
+            "--keep-unit",
+            "--console=read-only",
+            f"--kill-signal=SIGRTMIN+{_POWER_OFF}",
+            f"--directory={self.folder}/root",
+            f"--machine=h{self.number}",
+            f"--hostname={host.hostname}",
+            f"--network-namespace-path={namespace}",
+            "--capability=all",
+            "--drop-capability=CAP_SYS_TIME",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--link-journal=no",
+            f"--setenv=product_name={cloudinit.PRODUCTS[host.cloud]}",
+            f"--bind={self.folder}/docker:/var/lib/docker",
+            f"--bind={self.folder}/containerd:/var/lib/containerd",
+            f"--bind-ro={repository}:/srv/repo",
+            "--boot",
         ]
 
     def reboot(self) -> None:
@@ -183,8 +212,11 @@ class Container:
         found: dict[str, float] = {}
         for tree in cgroup_trees():
             folder = tree / self._cgroup
-            for name, key, unit in (("cpuacct.usage", "cpu_seconds", 1e9), ("memory.usage_in_bytes", "memory_mib", 2**20),
-                                    ("memory.current", "memory_mib", 2**20)):
+            for name, key, unit in (
+                ("cpuacct.usage", "cpu_seconds", 1e9),
+                ("memory.usage_in_bytes", "memory_mib", 2**20),
+                ("memory.current", "memory_mib", 2**20),
+            ):
                 try:
                     found[key] = round(int((folder / name).read_text(encoding="ascii")) / unit, 1)
                 except (OSError, ValueError):
@@ -204,7 +236,7 @@ def cgroup_trees() -> list[Path]:
     trees = []
     for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
         _device, place, kind, *_rest = line.split()
-        if kind == "cgroup2" or kind == "cgroup" and Path(place).name in _HIERARCHIES:
+        if kind == "cgroup2" or (kind == "cgroup" and Path(place).name in _HIERARCHIES):
             trees.append(Path(place))
     return trees
 

@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The hosts' daemon: follows the lab's clouds and keeps the hosts behind them. ``python -m fleetlab.hosts.daemon --state FOLDER``."""
+
 from __future__ import annotations
 
 import argparse
@@ -187,7 +188,9 @@ class Daemon:
         zone = tree["zone"].rpartition("/")[2]
         path = f"projects/{host.key.split('/')[1]}/zones/{zone}/instances/{tree['name']}"
         body = json.dumps({"instance": path, "attributes": {key: value}}).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self._lab.port('gce')}/_lab/guest", data=body, headers={"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._lab.port('gce')}/_lab/guest", data=body, headers={"Content-Type": "application/json"}
+        )
         try:
             urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
         except (urllib.error.URLError, OSError) as failure:

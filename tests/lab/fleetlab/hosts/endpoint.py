@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The lab's part "hosts": installs, starts and ends what stands behind the clouds' machines."""
+
 from __future__ import annotations
 
 import os
@@ -56,8 +57,11 @@ class Part(Endpoint):
         ready = self.place.folder / "ready"
         ready.unlink(missing_ok=True)
         python = environment_with_ansible(self.lab, "controller", "runtime.txt", ansible_core()) / "bin/python"  # it reads rack files: YAML
-        child = self.lab.start(self.name, [python, "-m", "fleetlab.hosts.daemon", "--state", self.lab.root, "--suite", self.suite],
-                               {"PYTHONPATH": str(LAB_SOURCE.parent), "PYTHONDONTWRITEBYTECODE": "1"})
+        child = self.lab.start(
+            self.name,
+            [python, "-m", "fleetlab.hosts.daemon", "--state", self.lab.root, "--suite", self.suite],
+            {"PYTHONPATH": str(LAB_SOURCE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
         deadline = time.monotonic() + 30
         while not ready.exists():
             if not child.alive or time.monotonic() > deadline:
@@ -66,8 +70,11 @@ class Part(Endpoint):
             time.sleep(0.05)
 
     def env(self) -> dict[str, str]:
-        return {"FLEET_LAB_INSTALL_KEY": str(self.place.install_key), "FLEET_LAB_INSTALL_PASSWORD_FILE": str(self.place.password),
-                "FLEET_LAB_HOSTS": str(self.place.folder)}
+        return {
+            "FLEET_LAB_INSTALL_KEY": str(self.place.install_key),
+            "FLEET_LAB_INSTALL_PASSWORD_FILE": str(self.place.password),
+            "FLEET_LAB_HOSTS": str(self.place.folder),
+        }
 
     def _make_keys(self) -> None:
         self.place.keys.mkdir(mode=0o700, parents=True, exist_ok=True)

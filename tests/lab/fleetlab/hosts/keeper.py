@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Boots, stops and removes hosts, a few at a time, until they are what the clouds report."""
+
 from __future__ import annotations
 
 import shutil
@@ -117,7 +118,9 @@ class Keeper:
             console = self._place.consoles / host.ident
             console.unlink(missing_ok=True)
             console.symlink_to(container.console)
-            container.start(host, Path("/run/netns") / namespace, self._images.root(suite), self._place.folder / "facts", self._images.repository(suite))
+            container.start(
+                host, Path("/run/netns") / namespace, self._images.root(suite), self._place.folder / "facts", self._images.repository(suite)
+            )
             self._booting[key] = time.monotonic()
         except OSError as failure:
             print(f"hosts: {key} does not boot: {failure}", file=sys.stderr, flush=True)
@@ -144,9 +147,16 @@ class Keeper:
 
     def status(self) -> Mapping[str, Mapping[str, object]]:
         """For people: what is there and what it cost."""
-        return {key: {"number": container.number, "alive": container.alive, "ready": container.ready(), **container.cost(),
-                      "booting": key in self._booting} for key, container in self._containers.items()} | {
-                key: {"waiting": True} for key in self._waiting}
+        return {
+            key: {
+                "number": container.number,
+                "alive": container.alive,
+                "ready": container.ready(),
+                **container.cost(),
+                "booting": key in self._booting,
+            }
+            for key, container in self._containers.items()
+        } | {key: {"waiting": True} for key in self._waiting}
 
 
 def lay_sysctl(folder: Path) -> None:

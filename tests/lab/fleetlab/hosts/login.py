@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which account an image brings with it. The lab's own table, on purpose not the collection's: it is the evidence the other is tested with."""
+
 from __future__ import annotations
 
 import re
@@ -8,16 +9,39 @@ from collections.abc import Mapping
 
 # What is found in an image's name (or os_distro) first decides; names of products stand before those of the system they are made from.
 _CLOUD_IMAGES = (
-    ("talos", None), ("flatcar", "core"), ("fedora.?coreos|fcos|rhcos", "core"), ("garden.?linux", "admin"), ("alma", "almalinux"),
-    ("rocky", "rocky"), ("centos", "cloud-user"), ("rhel|red.?hat", "cloud-user"), ("oracle", "cloud-user"), ("fedora", "fedora"),
-    ("amazon|amzn|al2023", "ec2-user"), ("opensuse", "opensuse"), ("sles|suse", "sles"), ("arch", "arch"), ("alpine", "alpine"),
-    ("freebsd", "freebsd"), ("openbsd", "openbsd"), ("netbsd", "netbsd"), ("cirros", "cirros"), ("windows", "Administrator"),
-    ("ubuntu|noble|jammy|focal|bionic|resolute", "ubuntu"), ("debian|trixie|bookworm|bullseye|buster|forky", "debian"),
+    ("talos", None),
+    ("flatcar", "core"),
+    ("fedora.?coreos|fcos|rhcos", "core"),
+    ("garden.?linux", "admin"),
+    ("alma", "almalinux"),
+    ("rocky", "rocky"),
+    ("centos", "cloud-user"),
+    ("rhel|red.?hat", "cloud-user"),
+    ("oracle", "cloud-user"),
+    ("fedora", "fedora"),
+    ("amazon|amzn|al2023", "ec2-user"),
+    ("opensuse", "opensuse"),
+    ("sles|suse", "sles"),
+    ("arch", "arch"),
+    ("alpine", "alpine"),
+    ("freebsd", "freebsd"),
+    ("openbsd", "openbsd"),
+    ("netbsd", "netbsd"),
+    ("cirros", "cirros"),
+    ("windows", "Administrator"),
+    ("ubuntu|noble|jammy|focal|bionic|resolute", "ubuntu"),
+    ("debian|trixie|bookworm|bullseye|buster|forky", "debian"),
 )
 _AMI_NAMES = (
-    (r"^windows", "Administrator"), (r"flatcar|fedora-coreos|rhcos", "core"), (r"ubuntu", "ubuntu"), (r"debian", "admin"), (r"rocky", "rocky"),
-    (r"centos (linux )?[78]|centos-[78]|centos[78]", "centos"), (r"alma|centos|rhel|freebsd|suse|sles|amzn|al2023|amazon|oracle", "ec2-user"),
-    (r"bitnami", "bitnami"), (r"fedora", "fedora"),
+    (r"^windows", "Administrator"),
+    (r"flatcar|fedora-coreos|rhcos", "core"),
+    (r"ubuntu", "ubuntu"),
+    (r"debian", "admin"),
+    (r"rocky", "rocky"),
+    (r"centos (linux )?[78]|centos-[78]|centos[78]", "centos"),
+    (r"alma|centos|rhel|freebsd|suse|sles|amzn|al2023|amazon|oracle", "ec2-user"),
+    (r"bitnami", "bitnami"),
+    (r"fedora", "fedora"),
 )
 
 

@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a host is told when it asks its metadata service, in the form of its cloud. Pure: a request in, an answer out."""
+
 from __future__ import annotations
 
 import base64
@@ -14,7 +15,18 @@ from typing import Any
 from .model import Host
 
 _TOKEN = "bGFi"
-_OPENSTACK_VERSIONS = ("2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15", "2016-06-30", "2016-10-06", "2017-02-22", "2018-08-27", "2020-10-14", "latest")
+_OPENSTACK_VERSIONS = (
+    "2012-08-10",
+    "2013-04-04",
+    "2013-10-17",
+    "2015-10-15",
+    "2016-06-30",
+    "2016-10-06",
+    "2017-02-22",
+    "2018-08-27",
+    "2020-10-14",
+    "latest",
+)
 _EC2_VERSIONS = ("1.0", "2007-01-19", "2008-02-01", "2009-04-04", "2016-09-02", "2018-09-24", "2020-10-27", "2021-03-23", "latest")
 
 
@@ -51,11 +63,23 @@ def _openstack(host: Host, path: str) -> Answer:
     told = host.metadata
     documents: dict[str, Any] = {
         "meta_data.json": {
-            "uuid": told["uuid"], "hostname": told["hostname"], "name": told["name"], "project_id": told["project_id"], "launch_index": told["launch_index"],
-            "availability_zone": told["availability_zone"], "devices": [], "random_seed": base64.b64encode(hashlib.sha512(host.key.encode()).digest()).decode(),
+            "uuid": told["uuid"],
+            "hostname": told["hostname"],
+            "name": told["name"],
+            "project_id": told["project_id"],
+            "launch_index": told["launch_index"],
+            "availability_zone": told["availability_zone"],
+            "devices": [],
+            "random_seed": base64.b64encode(hashlib.sha512(host.key.encode()).digest()).decode(),
             **({"meta": told["meta"]} if told["meta"] else {}),
-            **({"public_keys": told["public_keys"], "keys": [{"name": name, "type": "ssh", "data": data} for name, data in told["public_keys"].items()]}
-               if told["public_keys"] else {}),
+            **(
+                {
+                    "public_keys": told["public_keys"],
+                    "keys": [{"name": name, "type": "ssh", "data": data} for name, data in told["public_keys"].items()],
+                }
+                if told["public_keys"]
+                else {}
+            ),
         },
         "network_data.json": network_data(host),
         "vendor_data.json": {},
@@ -75,8 +99,17 @@ def network_data(host: Host) -> dict[str, Any]:
     for number, nic in enumerate(host.nics):
         links.append({"id": f"tap{number}", "type": "ovs", "ethernet_mac_address": nic.mac, "mtu": nic.mtu, "vif_id": f"{host.ident}-{number}"})
         for place, address in enumerate(nic.addresses):
-            networks.append({"id": f"network{number}-{place}", "link": f"tap{number}", "type": f"ipv{address.version}", "network_id": nic.segment,
-                             "ip_address": address.ip, "prefix": address.prefix, "routes": []})
+            networks.append(
+                {
+                    "id": f"network{number}-{place}",
+                    "link": f"tap{number}",
+                    "type": f"ipv{address.version}",
+                    "network_id": nic.segment,
+                    "ip_address": address.ip,
+                    "prefix": address.prefix,
+                    "routes": [],
+                }
+            )
     return {"links": links, "networks": networks, "services": []}
 
 
@@ -87,7 +120,9 @@ def _ec2(host: Host, method: str, path: str, headers: Mapping[str, str]) -> Answ
         if path == "/latest/api/token":
             if method != "PUT" or "x-aws-ec2-metadata-token-ttl-seconds" not in given:
                 return Answer(400 if method == "PUT" else 405)
-            return Answer(200, _token(host).encode(), headers=(("X-aws-ec2-metadata-token-ttl-seconds", given["x-aws-ec2-metadata-token-ttl-seconds"]),))
+            return Answer(
+                200, _token(host).encode(), headers=(("X-aws-ec2-metadata-token-ttl-seconds", given["x-aws-ec2-metadata-token-ttl-seconds"]),)
+            )
         if given.get("x-aws-ec2-metadata-token") != _token(host):
             return Answer(401, b"Unauthorized\n")  # version 1 is off, as on every new account
     parts = path.split("/")[1:]
@@ -130,8 +165,17 @@ def _dynamic(host: Host) -> dict[str, Any]:
     if host.cloud != "ec2":
         return {}
     told = host.metadata
-    document = {"accountId": told["account"], "region": told["region"], "availabilityZone": told["zone"], "instanceId": told["id"], "imageId": told["image"],
-                "instanceType": told["type"], "privateIp": _first(host).ip if _first(host) else None, "architecture": "x86_64", "version": "2017-09-30"}
+    document = {
+        "accountId": told["account"],
+        "region": told["region"],
+        "availabilityZone": told["zone"],
+        "instanceId": told["id"],
+        "imageId": told["image"],
+        "instanceType": told["type"],
+        "privateIp": _first(host).ip if _first(host) else None,
+        "architecture": "x86_64",
+        "version": "2017-09-30",
+    }
     return {"instance-identity": {"document": json.dumps(document, indent=2)}}
 
 
@@ -144,16 +188,34 @@ def _meta_data(host: Host) -> dict[str, Any]:
     local, public = (first.ip, first.public) if first else ("", None)
     if host.cloud == "openstack":
         return {
-            "ami-id": "ami-00000001", "ami-launch-index": told["launch_index"], "hostname": told["hostname"], "local-hostname": told["hostname"],
-            "instance-id": f"i-{told['uuid'][:8]}", "instance-type": "lab", "local-ipv4": local, "public-ipv4": public or "",
-            "placement": {"availability-zone": told["availability_zone"]}, **_keys(told["public_keys"])}
+            "ami-id": "ami-00000001",
+            "ami-launch-index": told["launch_index"],
+            "hostname": told["hostname"],
+            "local-hostname": told["hostname"],
+            "instance-id": f"i-{told['uuid'][:8]}",
+            "instance-type": "lab",
+            "local-ipv4": local,
+            "public-ipv4": public or "",
+            "placement": {"availability-zone": told["availability_zone"]},
+            **_keys(told["public_keys"]),
+        }
     return {
-        "ami-id": told["image"], "ami-launch-index": told["launch_index"], "hostname": told["dns"], "local-hostname": told["dns"], "instance-id": told["id"],
-        "instance-type": told["type"], **({"local-ipv4": local} if local else {}), "mac": host.nics[0].mac if host.nics else "",
-        **({"public-ipv4": public} if public else {}), "network": {"interfaces": {"macs": _macs(host)}},
-        "placement": {"availability-zone": told["zone"], "region": told["region"]}, "profile": "default-hvm",
-        "security-groups": "\n".join(told["security_groups"]), "services": {"domain": "amazonaws.com", "partition": "aws"},
-        **_keys({told["key_name"]: told["public_key"]} if told["public_key"] else {})}
+        "ami-id": told["image"],
+        "ami-launch-index": told["launch_index"],
+        "hostname": told["dns"],
+        "local-hostname": told["dns"],
+        "instance-id": told["id"],
+        "instance-type": told["type"],
+        **({"local-ipv4": local} if local else {}),
+        "mac": host.nics[0].mac if host.nics else "",
+        **({"public-ipv4": public} if public else {}),
+        "network": {"interfaces": {"macs": _macs(host)}},
+        "placement": {"availability-zone": told["zone"], "region": told["region"]},
+        "profile": "default-hvm",
+        "security-groups": "\n".join(told["security_groups"]),
+        "services": {"domain": "amazonaws.com", "partition": "aws"},
+        **_keys({told["key_name"]: told["public_key"]} if told["public_key"] else {}),
+    }
 
 
 def _macs(host: Host) -> dict[str, Any]:
@@ -162,8 +224,13 @@ def _macs(host: Host) -> dict[str, Any]:
         v4 = [address for address in nic.addresses if address.version == 4]
         v6 = [address.ip for address in nic.addresses if address.version == 6]
         found[nic.mac] = {
-            "device-number": str(number), "mac": nic.mac, "subnet-id": nic.segment, **({"local-ipv4s": "\n".join(a.ip for a in v4)} if v4 else {}),
-            **({"public-ipv4s": v4[0].public} if v4 and v4[0].public else {}), **({"ipv6s": "\n".join(v6)} if v6 else {})}
+            "device-number": str(number),
+            "mac": nic.mac,
+            "subnet-id": nic.segment,
+            **({"local-ipv4s": "\n".join(a.ip for a in v4)} if v4 else {}),
+            **({"public-ipv4s": v4[0].public} if v4 and v4[0].public else {}),
+            **({"ipv6s": "\n".join(v6)} if v6 else {}),
+        }
     return found
 
 
@@ -173,6 +240,18 @@ def _token(host: Host) -> str:
 
 # -- Google ---------------------------------------------------------------------------------------------------
 FLAVOR = (("Metadata-Flavor", "Google"), ("Server", "Metadata Server for VM"))
+
+# how a path spells what the JSON form calls otherwise
+_PATHS = {
+    "project-id": "projectId",
+    "numeric-project-id": "numericProjectId",
+    "service-accounts": "serviceAccounts",
+    "machine-type": "machineType",
+    "network-interfaces": "networkInterfaces",
+    "access-configs": "accessConfigs",
+    "external-ip": "externalIp",
+    "guest-attributes": "guestAttributes",
+}
 
 
 def etag(host: Host) -> str:
@@ -190,13 +269,11 @@ def _gce(host: Host, path: str, query: Mapping[str, str], headers: Mapping[str, 
         return Answer(404, b"", "text/html", FLAVOR)
     node: Any = host.metadata["tree"]
     for part in path.split("/")[3:]:
-        part = {"project-id": "projectId", "numeric-project-id": "numericProjectId", "service-accounts": "serviceAccounts", "machine-type": "machineType",
-                "network-interfaces": "networkInterfaces", "access-configs": "accessConfigs", "external-ip": "externalIp",
-                "guest-attributes": "guestAttributes"}.get(part, part)
-        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
-            node = node[int(part)]
-        elif isinstance(node, Mapping) and part in node:
-            node = node[part]
+        name = _PATHS.get(part, part)
+        if isinstance(node, list) and name.isdecimal() and int(name) < len(node):
+            node = node[int(name)]
+        elif isinstance(node, Mapping) and name in node:
+            node = node[name]
         else:
             return Answer(404, b"", "text/html", FLAVOR)
     headers_out = (*FLAVOR, ("ETag", etag(host)))

@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the hosts shall be: the clouds' machines in one shape, and what to do when they are not so. Pure."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -116,7 +117,9 @@ def plan(world: World, actual: Mapping[str, Actual]) -> Plan:
             restart.append(key)
     order = sorted(boot, key=lambda host: (-host.born, host.key))
     return Plan(
-        tuple(host.key for host in order), frozenset(fresh), tuple(restart),
+        tuple(host.key for host in order),
+        frozenset(fresh),
+        tuple(restart),
         tuple(key for key in actual if key in world.stopped and actual[key].alive),
         tuple(key for key in actual if key not in world.running and key not in world.stopped),
     )
@@ -128,8 +131,9 @@ def hostname(name: str) -> str:
     return first or "host"
 
 
-_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
-                                            "fc00::/7", "fe80::/10")))
+_PRIVATE = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"))
+)
 
 
 def is_global(ip: str) -> bool:

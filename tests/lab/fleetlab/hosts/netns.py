@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Network namespaces: run ip and nft in them, and open sockets that belong to them."""
+
 from __future__ import annotations
 
 import contextlib
@@ -16,7 +17,14 @@ from pathlib import Path
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 FOLDER = Path("/run/netns")
-_HARMLESS = ("File exists", "lready assigned", "Command failed", "Cannot find device", "No such process", "Cannot assign")  # it is there already, or gone already
+_HARMLESS = (
+    "File exists",
+    "lready assigned",
+    "Command failed",
+    "Cannot find device",
+    "No such process",
+    "Cannot assign",
+)  # it is there already, or gone already
 
 
 class NetworkError(Exception):
@@ -30,15 +38,34 @@ def exists(name: str) -> bool:
 def add(name: str) -> None:
     if not exists(name):
         subprocess.run(["ip", "netns", "add", name], check=True, capture_output=True)
-        _set(name, {"net/ipv4/ip_forward": "0", "net/ipv4/conf/all/rp_filter": "0", "net/ipv4/conf/default/rp_filter": "0",
-                    "net/ipv6/conf/all/accept_ra": "0", "net/ipv6/conf/default/accept_ra": "0", "net/ipv6/conf/default/accept_dad": "0",
-                    "net/ipv6/conf/all/disable_ipv6": "0", "net/ipv6/conf/default/disable_ipv6": "0", "net/ipv6/conf/lo/disable_ipv6": "0"})
+        _set(
+            name,
+            {
+                "net/ipv4/ip_forward": "0",
+                "net/ipv4/conf/all/rp_filter": "0",
+                "net/ipv4/conf/default/rp_filter": "0",
+                "net/ipv6/conf/all/accept_ra": "0",
+                "net/ipv6/conf/default/accept_ra": "0",
+                "net/ipv6/conf/default/accept_dad": "0",
+                "net/ipv6/conf/all/disable_ipv6": "0",
+                "net/ipv6/conf/default/disable_ipv6": "0",
+                "net/ipv6/conf/lo/disable_ipv6": "0",
+            },
+        )
 
 
 def forward(name: str) -> None:
     """Let a namespace route."""
-    _set(name, {"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1", "net/ipv6/conf/default/forwarding": "1",
-                "net/ipv4/conf/all/send_redirects": "0", "net/ipv4/conf/default/send_redirects": "0"})
+    _set(
+        name,
+        {
+            "net/ipv4/ip_forward": "1",
+            "net/ipv6/conf/all/forwarding": "1",
+            "net/ipv6/conf/default/forwarding": "1",
+            "net/ipv4/conf/all/send_redirects": "0",
+            "net/ipv4/conf/default/send_redirects": "0",
+        },
+    )
 
 
 def delete(name: str) -> None:
@@ -52,7 +79,9 @@ def named(prefix: str) -> list[str]:
 
 
 def ip(name: str, lines: Iterable[str]) -> None:
-    """Give ip a batch of commands (those of one family only begin with -4 or -6). All are tried; what was refused (but for what is there already) is reported on stderr."""
+    """Give ip a batch of commands; those of one family only begin with -4 or -6. All are tried.
+
+    What was refused (but for what is there already) is reported on stderr."""
     batches: dict[str, list[str]] = {}
     for line in lines:
         family = "-6" if line.startswith("-6 ") else "-4" if line.startswith("-4 ") else ""

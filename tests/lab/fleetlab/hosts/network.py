@@ -6,6 +6,7 @@ Every layer-3 domain (a project's router, a VPC, a rack) has a router: a namespa
 addresses, and one link to the core. The core is the internet, the company's network and the controller in one; it has no uplink.
 Links between core and routers need no addresses of their own: routes go by the other end's link-local address.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -65,7 +66,7 @@ def ruleset(mapped: Mapping[str, str]) -> str:
         f"  chain in {{\n    type nat hook prerouting priority dstnat\n{to_fixed}  }}\n"
         "  chain out {\n    type nat hook postrouting priority srcnat\n"
         # two machines of one network by their public addresses: answers have to come back through here
-        f"    oifname != \"wan\" ct status dnat iifname != \"wan\" goto leave\n    oifname \"wan\" goto leave\n  }}\n"
+        f'    oifname != "wan" ct status dnat iifname != "wan" goto leave\n    oifname "wan" goto leave\n  }}\n'
         f"  chain leave {{\n{to_public}    ip saddr {{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 }} masquerade\n  }}\n}}\n"
     )
 
@@ -77,8 +78,12 @@ def core_setup() -> list[str]:
 
 def core_link(number: int, router: str) -> list[str]:
     """Commands for the core: the link to a router."""
-    return [f"link add r{number} type veth peer name wan netns {router}", f"link set r{number} mtu {LINK_MTU} up",
-            f"addr add {CORE_END}/64 dev r{number} nodad", f"route replace {wan_address(number)}/32 via inet6 {ROUTER_END} dev r{number}"]
+    return [
+        f"link add r{number} type veth peer name wan netns {router}",
+        f"link set r{number} mtu {LINK_MTU} up",
+        f"addr add {CORE_END}/64 dev r{number} nodad",
+        f"route replace {wan_address(number)}/32 via inet6 {ROUTER_END} dev r{number}",
+    ]
 
 
 def wan_address(number: int) -> str:
@@ -88,15 +93,26 @@ def wan_address(number: int) -> str:
 
 def router_setup(number: int) -> list[str]:
     """Commands for a new router."""
-    return ["link set lo up", f"link set wan mtu {LINK_MTU} up", f"addr add {ROUTER_END}/64 dev wan nodad", f"addr add {wan_address(number)}/32 dev wan",
-            f"route replace 0.0.0.0/0 via inet6 {CORE_END} dev wan src {wan_address(number)}", f"route replace ::/0 via {CORE_END} dev wan",
-            *(f"addr add {address}/{128 if ':' in address else 32} dev lo" for address in METADATA)]
+    return [
+        "link set lo up",
+        f"link set wan mtu {LINK_MTU} up",
+        f"addr add {ROUTER_END}/64 dev wan nodad",
+        f"addr add {wan_address(number)}/32 dev wan",
+        f"route replace 0.0.0.0/0 via inet6 {CORE_END} dev wan src {wan_address(number)}",
+        f"route replace ::/0 via {CORE_END} dev wan",
+        *(f"addr add {address}/{128 if ':' in address else 32} dev lo" for address in METADATA),
+    ]
 
 
 def bridge_setup(bridge: str, mtu: int, gateways: Collection[str]) -> list[str]:
     """Commands for a router: one wire with its gateway addresses."""
-    return [f"link add {bridge} type bridge", f"link set {bridge} mtu {mtu}", f"link set {bridge} up", f"addr add {CORE_END}/64 dev {bridge} nodad",
-            *(f"addr replace {gateway} dev {bridge}{' nodad' if ':' in gateway else ''}" for gateway in sorted(gateways))]
+    return [
+        f"link add {bridge} type bridge",
+        f"link set {bridge} mtu {mtu}",
+        f"link set {bridge} up",
+        f"addr add {CORE_END}/64 dev {bridge} nodad",
+        *(f"addr replace {gateway} dev {bridge}{' nodad' if ':' in gateway else ''}" for gateway in sorted(gateways)),
+    ]
 
 
 def port(host: int, number: int) -> str:
@@ -106,15 +122,18 @@ def port(host: int, number: int) -> str:
 
 def route_to_host(bridge: str, nic: Nic) -> list[str]:
     """Commands for a router: how it reaches addresses on a wire that has no gateway of its own."""
-    return [f"route replace {address.ip}/{128 if address.version == 6 else 32} dev {bridge}"
-            for address in nic.addresses if not address.gateway]
+    return [f"route replace {address.ip}/{128 if address.version == 6 else 32} dev {bridge}" for address in nic.addresses if not address.gateway]
 
 
 def host_port(host: int, number: int, nic: Nic, namespace: str, bridge: str) -> list[str]:
     """Commands for a router: one link to a host."""
     name = port(host, number)
-    return [f"link add {name} type veth peer name {nic.name} address {nic.mac} netns {namespace}",
-            f"link set {name} mtu {nic.mtu}", f"link set {name} master {bridge}", f"link set {name} up"]
+    return [
+        f"link add {name} type veth peer name {nic.name} address {nic.mac} netns {namespace}",
+        f"link set {name} mtu {nic.mtu}",
+        f"link set {name} master {bridge}",
+        f"link set {name} up",
+    ]
 
 
 def host_setup(nics: Collection[Nic]) -> list[str]:
@@ -125,15 +144,13 @@ def host_setup(nics: Collection[Nic]) -> list[str]:
         lines += [f"addr add {address.ip}/{address.prefix} dev {nic.name}{' nodad' if address.version == 6 else ''}" for address in nic.addresses]
     lines += _metadata_routes(nics)
     for version, flag, default in ((4, "", "0.0.0.0/0"), (6, "-6 ", "::/0")):
-        ways = [(nic, address) for nic in nics for address in nic.addresses
-                if address.version == version and (address.gateway or address.reachable)]
+        ways = [(nic, address) for nic in nics for address in nic.addresses if address.version == version and (address.gateway or address.reachable)]
         ways.sort(key=lambda way: not (way[1].public or way[1].reachable))
         if ways:
             nic, address = ways[0]
             lines.append(f"route replace {default} {_way(nic, address)} src {address.ip}")
         for table, (nic, address) in enumerate(ways[1:], start=101):  # what comes in through another interface goes back there
-            lines += [f"route replace {default} {_way(nic, address)} table {table}",
-                      f"{flag}rule add from {address.ip} lookup {table} pref {table}"]
+            lines += [f"route replace {default} {_way(nic, address)} table {table}", f"{flag}rule add from {address.ip} lookup {table} pref {table}"]
     return lines
 
 
@@ -168,6 +185,4 @@ def core_route(verb: str, address: str, number: int) -> str:
 
 def reaches_internet(ip: str, operators_network: bool, gateway: bool) -> bool:
     """Whether a fixed address is reachable as it is: on an operator's network always, on a project's own when it is global and routed."""
-    return operators_network and gateway or gateway and is_global(ip)
-
-
+    return (operators_network and gateway) or (gateway and is_global(ip))

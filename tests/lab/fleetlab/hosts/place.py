@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Names and folders of one lab's hosts. Several labs may run on one machine, so everything outside the folder bears the lab's name."""
+
 from __future__ import annotations
 
 import hashlib

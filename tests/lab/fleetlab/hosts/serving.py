@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Serves the hosts' metadata and the clouds' APIs inside the lab's namespaces, from one process outside of them."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Brings the namespaces of this machine to what ``network`` says they should be."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

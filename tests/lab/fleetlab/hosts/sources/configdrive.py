@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Config drives as Ironic keeps them: what an installer would find on one."""
+
 from __future__ import annotations
 
 import base64
@@ -45,8 +46,11 @@ def unpack(drive: object) -> Drive:
 def _drive(meta: Mapping[str, Any], user_data: str) -> Drive:
     keys = meta.get("public_keys") or {}
     return Drive(
-        str(meta.get("hostname") or meta.get("name") or ""), str((meta.get("meta") or {}).get("login_user") or _user_of(user_data)),
-        tuple(str(key).strip() for key in (keys.values() if isinstance(keys, Mapping) else keys)), user_data)
+        str(meta.get("hostname") or meta.get("name") or ""),
+        str((meta.get("meta") or {}).get("login_user") or _user_of(user_data)),
+        tuple(str(key).strip() for key in (keys.values() if isinstance(keys, Mapping) else keys)),
+        user_data,
+    )
 
 
 def _user_of(user_data: str) -> str:
@@ -63,10 +67,10 @@ def iso_files(image: bytes) -> dict[str, bytes]:
     trees = {}
     for place in range(16 * _SECTOR, len(image), _SECTOR):
         kind = image[place]
-        if image[place + 1:place + 6] != b"CD001" or kind == 255:
+        if image[place + 1 : place + 6] != b"CD001" or kind == 255:
             break
         if kind in (1, 2):
-            trees[kind] = image[place + 156:place + 190]
+            trees[kind] = image[place + 156 : place + 190]
     if not trees:
         return {}
     joliet = 2 in trees
@@ -83,13 +87,13 @@ def _walk(image: bytes, record: bytes, path: str, encoding: str, files: dict[str
         if size == 0:
             place = (place // _SECTOR + 1) * _SECTOR
             continue
-        entry = image[place:place + size]
-        raw = entry[33:33 + entry[32]]
+        entry = image[place : place + size]
+        raw = entry[33 : 33 + entry[32]]
         if raw not in (b"\x00", b"\x01"):
             name = f"{path}/{raw.decode(encoding, 'replace').partition(';')[0]}"
             if entry[25] & 2:
                 _walk(image, entry, name, encoding, files)
             else:
                 first = int.from_bytes(entry[2:6], "little") * _SECTOR
-                files[name] = image[first:first + int.from_bytes(entry[10:14], "little")]
+                files[name] = image[first : first + int.from_bytes(entry[10:14], "little")]
         place += size

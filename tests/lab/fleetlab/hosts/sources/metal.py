@@ -1,6 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Metal: machines of the rack files that are running, and Ironic's deployed nodes whose addresses somebody wrote down."""
+
 from __future__ import annotations
 
 import hashlib
@@ -61,9 +62,17 @@ def rack_world(racks: Mapping[str, Any]) -> World:
             site = machine.get("site") or rack.get("site") or file
             nics = tuple(_rack_nic(site, key, number, nic) for number, nic in enumerate(machine.get("interfaces") or []))
             if nics:
-                running.append(Host(
-                    key=key, cloud="metal", ident=str(machine.get("id") or machine["name"]), name=machine["name"],
-                    user=str(machine.get("login_user") or "root"), nics=nics, metadata={"ssh_port": int(machine.get("ssh_port") or 22)}))
+                running.append(
+                    Host(
+                        key=key,
+                        cloud="metal",
+                        ident=str(machine.get("id") or machine["name"]),
+                        name=machine["name"],
+                        user=str(machine.get("login_user") or "root"),
+                        nics=nics,
+                        metadata={"ssh_port": int(machine.get("ssh_port") or 22)},
+                    )
+                )
     return World.of(running, stopped)
 
 
@@ -76,8 +85,14 @@ def _rack_nic(site: str, key: str, number: int, nic: Mapping[str, Any]) -> Nic:
         wide = 64 if interface.version == 6 else 24  # what a rack's private networks usually are; public ones may lie in another's
         prefix = interface.network.prefixlen if told else interface.max_prefixlen if reachable else wide
         addresses.append(Address(str(interface.ip), prefix, None, None, reachable))
-    return Nic(domain=f"metal/{site}", segment=str(nic.get("network") or f"{key}/{number}"), name=str(nic.get("name") or f"eth{number}")[:15],
-               mac=str(nic.get("mac") or _mac(f"{key}/{number}")).lower(), mtu=int(nic.get("mtu") or _MTU), addresses=tuple(addresses))
+    return Nic(
+        domain=f"metal/{site}",
+        segment=str(nic.get("network") or f"{key}/{number}"),
+        name=str(nic.get("name") or f"eth{number}")[:15],
+        mac=str(nic.get("mac") or _mac(f"{key}/{number}")).lower(),
+        mtu=int(nic.get("mtu") or _MTU),
+        addresses=tuple(addresses),
+    )
 
 
 def _mac(seed: str) -> str:
@@ -113,16 +128,26 @@ def ironic_world(nodes: list[Mapping[str, Any]], ports: list[Mapping[str, Any]])
             stopped.append(key)
             continue
         own = [port for port in ports if port["node_id"] == node["id"]]
-        nics = tuple(Nic("ironic", "lan", f"eth{number}", port["address"], _MTU, tuple(_addresses(_json(port["extra"]))))
-                     for number, port in enumerate(own))
+        nics = tuple(
+            Nic("ironic", "lan", f"eth{number}", port["address"], _MTU, tuple(_addresses(_json(port["extra"])))) for number, port in enumerate(own)
+        )
         if not any(nic.addresses for nic in nics):
             continue
         info, extra = _json(node["instance_info"]), _json(node["extra"])
         drive = unpack(info.get("configdrive"))
         user = drive.user or extra.get("login_user") or "debian"
-        running.append(Host(
-            key=key, cloud="metal", ident=node["uuid"], name=str(drive.hostname or info.get("display_name") or node["name"] or node["uuid"]), user=user,
-            nics=nics, disk=_disk(drive, info), metadata={"public_keys": drive.keys, "user_data": drive.user_data}))
+        running.append(
+            Host(
+                key=key,
+                cloud="metal",
+                ident=node["uuid"],
+                name=str(drive.hostname or info.get("display_name") or node["name"] or node["uuid"]),
+                user=user,
+                nics=nics,
+                disk=_disk(drive, info),
+                metadata={"public_keys": drive.keys, "user_data": drive.user_data},
+            )
+        )
     return World.of(running, stopped)
 
 

@@ -4,6 +4,7 @@
 
 Reading files costs the services nothing, and ``PRAGMA data_version`` tells at once, and only then, when somebody has committed a change.
 """
+
 from __future__ import annotations
 
 import datetime
@@ -23,11 +24,21 @@ Row = Mapping[str, Any]
 _RUNNING = ("active", "resized", "rescued", "paused")
 _STATE_ON = 1
 _QUERIES = {
-    "instances": ("nova_cell1", "SELECT uuid, project_id, image_ref, launch_index, key_name, key_data, power_state, vm_state, hostname, user_data,"
-                                " display_name, availability_zone, created_at FROM instances WHERE deleted = 0"),
+    "instances": (
+        "nova_cell1",
+        (
+            "SELECT uuid, project_id, image_ref, launch_index, key_name, key_data, power_state, vm_state, hostname, user_data,"
+            " display_name, availability_zone, created_at FROM instances WHERE deleted = 0"
+        ),
+    ),
     "caches": ("nova_cell1", "SELECT instance_uuid, network_info FROM instance_info_caches WHERE deleted = 0"),
-    "actions": ("nova_cell1", "SELECT instance_uuid, action, max(start_time) AS at FROM instance_actions WHERE deleted = 0"
-                              " AND action IN ('reboot', 'start', 'rebuild') GROUP BY instance_uuid, action"),
+    "actions": (
+        "nova_cell1",
+        (
+            "SELECT instance_uuid, action, max(start_time) AS at FROM instance_actions WHERE deleted = 0"
+            " AND action IN ('reboot', 'start', 'rebuild') GROUP BY instance_uuid, action"
+        ),
+    ),
     "metadata": ("nova_cell1", "SELECT instance_uuid, key, value FROM instance_metadata WHERE deleted = 0"),
     "system": ("nova_cell1", "SELECT instance_uuid, key, value FROM instance_system_metadata WHERE deleted = 0"),
     "images": ("glance", "SELECT id, name FROM images"),
@@ -86,11 +97,20 @@ def world(tables: Mapping[str, list[Row]]) -> World:
         nics = networks.nics(_ordered(ports[uuid], caches.get(uuid)))
         properties = {key.removeprefix("image_"): value for key, value in system[uuid].items() if key.startswith("image_")}
         user = login.openstack(images.get(row["image_ref"]) or "", properties, metadata[uuid])
-        running.append(Host(
-            key=f"openstack/{uuid}", cloud="openstack", ident=uuid, name=row["hostname"] or row["display_name"], user=user, nics=nics,
-            born=_time(row["created_at"]), disk=str(asked.get((uuid, "rebuild"), "")),
-            restarted=max(asked.get((uuid, action), 0.0) for action in ("reboot", "start")),
-            metadata=_metadata(row, metadata[uuid], nics)))
+        running.append(
+            Host(
+                key=f"openstack/{uuid}",
+                cloud="openstack",
+                ident=uuid,
+                name=row["hostname"] or row["display_name"],
+                user=user,
+                nics=nics,
+                born=_time(row["created_at"]),
+                disk=str(asked.get((uuid, "rebuild"), "")),
+                restarted=max(asked.get((uuid, action), 0.0) for action in ("reboot", "start")),
+                metadata=_metadata(row, metadata[uuid], nics),
+            )
+        )
     return World.of(running, stopped)
 
 
@@ -98,10 +118,17 @@ def _metadata(row: Row, metadata: Mapping[str, str], nics: tuple[Nic, ...]) -> d
     """What the metadata service's own document is made of."""
     first = next((address for nic in nics for address in nic.addresses if address.version == 4), None)
     return {
-        "uuid": row["uuid"], "name": row["display_name"], "hostname": f"{row['hostname']}.novalocal", "project_id": row["project_id"],
-        "availability_zone": row["availability_zone"] or "nova", "launch_index": row["launch_index"] or 0, "meta": dict(metadata),
-        "public_keys": {row["key_name"]: row["key_data"]} if row["key_data"] else {}, "user_data": row["user_data"] or "",
-        "local_ipv4": first.ip if first else "", "public_ipv4": (first.public or "") if first else "",
+        "uuid": row["uuid"],
+        "name": row["display_name"],
+        "hostname": f"{row['hostname']}.novalocal",
+        "project_id": row["project_id"],
+        "availability_zone": row["availability_zone"] or "nova",
+        "launch_index": row["launch_index"] or 0,
+        "meta": dict(metadata),
+        "public_keys": {row["key_name"]: row["key_data"]} if row["key_data"] else {},
+        "user_data": row["user_data"] or "",
+        "local_ipv4": first.ip if first else "",
+        "public_ipv4": (first.public or "") if first else "",
     }
 
 
@@ -126,10 +153,16 @@ class _Networks:
         for number, port in enumerate(ports):
             network = self._networks[port["network_id"]]
             router = self._router.get(network["id"])
-            found.append(Nic(
-                domain=f"openstack/router/{router}" if router else f"openstack/network/{network['id']}", segment=network["id"], name=f"eth{number}",
-                mac=port["mac_address"], mtu=network["mtu"] or 1500,
-                addresses=tuple(self._address(port["id"], row, network["id"]) for row in self._allocations[port["id"]])))
+            found.append(
+                Nic(
+                    domain=f"openstack/router/{router}" if router else f"openstack/network/{network['id']}",
+                    segment=network["id"],
+                    name=f"eth{number}",
+                    mac=port["mac_address"],
+                    mtu=network["mtu"] or 1500,
+                    addresses=tuple(self._address(port["id"], row, network["id"]) for row in self._allocations[port["id"]]),
+                )
+            )
         return tuple(found)
 
     def _address(self, port: str, row: Row, network: str) -> Address:
@@ -137,8 +170,13 @@ class _Networks:
         operators = network in self._operators
         routed = operators or network in self._router  # on a project's own network the gateway is its router, where it has one
         gateway = subnet["gateway_ip"] if routed else None
-        return Address(ip, ipaddress.ip_network(subnet["cidr"]).prefixlen, gateway, self._floating.get((port, ip)),
-                       reaches_internet(ip, operators, gateway is not None))
+        return Address(
+            ip,
+            ipaddress.ip_network(subnet["cidr"]).prefixlen,
+            gateway,
+            self._floating.get((port, ip)),
+            reaches_internet(ip, operators, gateway is not None),
+        )
 
 
 def _ordered(ports: list[Row], cache: str | None) -> list[Row]:
