@@ -25,7 +25,7 @@ import pytest
 
 STATE = Path(os.environ.get("FLEET_LAB_STATE", "/nonexistent"))
 LAB = Path(__file__).parents[1] / "lab"
-LOGIN_SECONDS = 60
+LOGIN_SECONDS = 120  # a busy machine; a quiet one needs five
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not (STATE / "run/hosts/ready").exists(), reason="no lab with hosts (python3 tests/lab up --hosts, as root)"
@@ -217,13 +217,7 @@ def test_ec2_life(controller: Controller) -> None:
         refused = controller.login(f"rocky@{first}", "curl -s -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/instance-id")
         assert refused == "401"  # without a token
         scanned = controller.inside("ssh-keyscan", "-t", "ed25519", first).stdout.split()[2]
-        until(
-            lambda: (
-                scanned in base64.b64decode(ec2.get_console_output(InstanceId=made)["Output"] or "").decode(errors="replace")
-                or scanned in ec2.get_console_output(InstanceId=made)["Output"]
-            ),
-            "console with the host's key",
-        )
+        until(lambda: scanned in ec2.get_console_output(InstanceId=made).get("Output", ""), "console with the host's key")
         controller.login(f"rocky@{first}", "sudo touch /root/kept")
         ec2.stop_instances(InstanceIds=[made])
         controller.no_login(f"rocky@{first}")
