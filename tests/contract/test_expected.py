@@ -76,6 +76,8 @@ METAL = [
     ("r42-u02", "root", "private", "4private"),
     ("r42-u03", "ubuntu", "public", "6public"),
     ("r42-u04", "rocky", "external", "4external 4management"),
+    ("r42-u05", "debian", "public", "4public 4private"),  # free
+    ("r42-u06", "debian", "public", "4public 4private"),  # free
     *((node.name, node.login_user, "public" if node.address else "unknown", "4public" if node.address else "") for node in IRONIC),
     *((f"r43-u0{number}", None, "unknown", "") for number in (1, 2, 3, 4)),
 ]

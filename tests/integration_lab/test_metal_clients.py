@@ -105,4 +105,4 @@ def test_power_changes_after_a_while(redfish: Any) -> None:
 
 def test_rack_file_is_where_the_environment_says(environment: dict[str, str]) -> None:
     text = Path(environment["FLEET_LAB_RACK"]).read_text(encoding="utf-8")
-    assert re.findall(r"name: (r42-u\d+)", text) == ["r42-u01", "r42-u02", "r42-u03", "r42-u04"]
+    assert re.findall(r"name: (r42-u\d+)", text) == [f"r42-u0{number}" for number in range(1, 7)]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .controller import controller, tour
 from .core import CHECKOUT, Endpoint, Lab, LabError
+from .hosts import endpoint as hosts
 
 # part of the lab -> module with a class Part(Endpoint); started in this order
 PARTS = {
@@ -21,7 +22,9 @@ PARTS = {
     "ec2": "fleetlab.ec2.endpoint",
     "gce": "fleetlab.gce.endpoint",
     "metal": "fleetlab.metal.endpoint",
+    "hosts": "fleetlab.hosts.endpoint",
 }
+CLOUDS = [name for name in PARTS if name != "hosts"]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,13 +51,18 @@ def _parser() -> argparse.ArgumentParser:
         ("up", up, "install what is missing and start the endpoints"),
         ("seed", seed, "fill the running endpoints with the mixed fleet"),
         ("status", status, "what runs, on which port, with how much memory"),
+        ("exec", execute, "run a command as the controller, where the hosts' addresses lead to the hosts"),
         ("env", env, "shell lines that point the clouds' own tools and the fleet file at the lab"),
         ("down", down, "end the lab; keeps only the cache for the next start"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(command=function)
         if name in ("demo", "up", "seed"):
-            command.add_argument("--only", default=",".join(PARTS), metavar="PART,...", help=f"of {', '.join(PARTS)}")
+            command.add_argument("--only", default=",".join(CLOUDS), metavar="PART,...", help=f"of {', '.join(CLOUDS)}")
+            command.add_argument("--hosts", action=argparse.BooleanOptionalAction, default=None,
+                                 help="a real booted host behind every running machine (needs root; demo: on when root)")
+        if name == "exec":
+            command.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
         if name == "down":
             command.add_argument("--purge", action="store_true", help="delete the cache as well")
     return parser
@@ -68,6 +76,11 @@ def _parts(lab: Lab, names: list[str]) -> list[Endpoint]:
 
 
 def demo(lab: Lab, arguments: argparse.Namespace) -> None:
+    reason = hosts.why_not()
+    if arguments.hosts is None:
+        arguments.hosts = reason is None
+        if reason:
+            lab.say(f"hosts are skipped: {reason}")
     up(lab, arguments)
     seed(lab, arguments)
     tour(lab, environment(lab))
@@ -75,7 +88,7 @@ def demo(lab: Lab, arguments: argparse.Namespace) -> None:
 
 
 def up(lab: Lab, arguments: argparse.Namespace) -> None:
-    parts = _parts(lab, arguments.only.split(","))
+    parts = _parts(lab, [*arguments.only.split(","), *(["hosts"] if arguments.hosts else [])])
     for part in parts:
         part.prepare()
     lab.say("installed; starting")
@@ -90,6 +103,8 @@ def up(lab: Lab, arguments: argparse.Namespace) -> None:
 
 
 def seed(lab: Lab, arguments: argparse.Namespace) -> None:
+    if arguments.hosts and "hosts" not in lab.state()["endpoints"]:
+        up(lab, arguments)
     running = lab.state()["endpoints"]
     for part in _parts(lab, [name for name in arguments.only.split(",") if name in running]):
         began = time.monotonic()
@@ -123,8 +138,20 @@ def env(lab: Lab, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def execute(lab: Lab, arguments: argparse.Namespace) -> None:
+    """Ends as the command ends: it takes the place of this process."""
+    words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
+    if not words:
+        raise LabError("exec needs a command")
+    command = [*hosts.inside(lab), *words]
+    variables = {**os.environ, **environment(lab), **controller(lab)}
+    sys.stdout.flush()
+    os.execvpe(command[0], command, variables)
+
+
 def down(lab: Lab, arguments: argparse.Namespace) -> None:
     lab.stop()
+    hosts.clean(lab)
     shutil.rmtree(lab.run, ignore_errors=True)
     if arguments.purge:
         shutil.rmtree(lab.cache, ignore_errors=True)

@@ -146,7 +146,8 @@ class Lab:
         with (self.log / f"{name}.log").open("ab") as out:
             process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True, env={**os.environ, **(env or {})}, cwd=self.run,
+                start_new_session=True, cwd=self.run,
+                env={**os.environ, "FLEET_LAB_CONSOLES": str(self.run / "hosts" / "consoles"), **(env or {})},
             )
         child = Child(name, process.pid, Child.start_ticks(process.pid) or 0)
 

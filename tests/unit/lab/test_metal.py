@@ -19,7 +19,7 @@ def test_rack_keeps_to_the_format() -> None:
     assert RACK["site"] == "r42"
     assert set(RACK["defaults"]) == {"login_user", "ssh_port", "region", "zone", "arch"}
     names = [node["name"] for node in RACK["nodes"]]
-    assert len(names) == len(set(names)) == 4
+    assert len(names) == len(set(names)) == 6
     for node in RACK["nodes"]:
         assert set(node) <= KEYS
         for interface in node["interfaces"]:
@@ -35,7 +35,7 @@ def test_public_addresses_of_the_rack_are_documentation_addresses() -> None:
         if interface["role"] == "public"
         for address in interface["addresses"]
     ]
-    assert len(public) == 3
+    assert len(public) == 5
     assert all(any(address in network for network in documentation) for address in public)
 
 

@@ -15,7 +15,10 @@ from pathlib import Path
 MAIN = "111111111111"
 SECOND = "222222222222"
 ROLE = f"arn:aws:iam::{SECOND}:role/fleet-reader"
+ADMIN_ROLE = f"arn:aws:iam::{SECOND}:role/fleet-admin"
 EXTERNAL_ID = "fleet-lab"
+# role -> actions its policy allows
+ROLES = {ROLE: ["ec2:Describe*", "ec2:Get*"], ADMIN_ROLE: ["ec2:*"]}
 
 # user name -> (account, actions its policy allows)
 USERS = {
@@ -66,6 +69,8 @@ def write_profiles(folder: Path, keys: Keys) -> None:
         (
             f"[profile lab]\n{common}\n"
             f"[profile lab-second]\nrole_arn = {ROLE}\nsource_profile = lab\nexternal_id = {EXTERNAL_ID}\n"
+            f"role_session_name = fleet-lab\n{common}\n"
+            f"[profile lab-second-admin]\nrole_arn = {ADMIN_ROLE}\nsource_profile = lab\nexternal_id = {EXTERNAL_ID}\n"
             f"role_session_name = fleet-lab\n{common}\n"
             f"[profile lab-denied]\n{common}"
         ),

@@ -8,13 +8,14 @@ import ipaddress
 from collections.abc import Collection
 
 RANGE = ipaddress.IPv4Network("203.0.113.0/24")
+# Upper halves of each quarter: the lab's OpenStack gives the lower ones (seed_network.py), for no two machines may share an address.
 # Each region has its own part, so an address tells at a glance where it is from; further regions share the rest.
 PARTS = {
-    "us-east-1": ipaddress.IPv4Network("203.0.113.0/26"),
-    "eu-west-1": ipaddress.IPv4Network("203.0.113.64/26"),
-    "us-west-2": ipaddress.IPv4Network("203.0.113.128/26"),
+    "us-east-1": ipaddress.IPv4Network("203.0.113.32/27"),
+    "eu-west-1": ipaddress.IPv4Network("203.0.113.96/27"),
+    "us-west-2": ipaddress.IPv4Network("203.0.113.160/27"),
 }
-REST = ipaddress.IPv4Network("203.0.113.192/26")
+REST = ipaddress.IPv4Network("203.0.113.224/27")
 
 
 class PublicAddresses:
@@ -29,7 +30,7 @@ class PublicAddresses:
     def take(self, region: str, in_use: Collection[str]) -> str | None:
         """The next free address of that region as text, or None when all of its part are in use."""
         part = PARTS.get(region, REST)
-        hosts = [str(host) for host in part.hosts()][::-1]  # from the top: the lab's OpenStack takes from the bottom
+        hosts = [str(host) for host in part.hosts()][::-1]
         first = self._next.get(part, 0)
         for step in range(len(hosts)):
             place = (first + step) % len(hosts)

@@ -6,6 +6,7 @@ Control calls (JSON; loopback only, like the whole lab):
   POST /_lab/fault     {"action": "DescribeInstances", "code": "RequestLimitExceeded", "http": 503, "times": 2}
   GET  /_lab/requests  the calls seen since the start or the last clear, oldest first
   POST /_lab/clear     forget faults and log
+  GET  /_lab/world?after=N&wait=S   all instances of all accounts and regions, when something changed after count N (see world.py)
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import parse_qs
 
+from . import world
 from .regions import Refusal
 from .wire import Call, error_body, parse_call
 
@@ -123,11 +126,16 @@ class Front:
         self.app = app
         self.refuse = refuse
         self.desk = Desk()
+        self.changes = world.Changes()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         path = environ.get("PATH_INFO", "")
+        if path == "/_lab/world":
+            query = {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+            count = self.changes.after(int(query.get("after", 0)), float(query.get("wait", 0)))
+            return _json_answer(start_response, 200, {"count": count, **world.dump()})
         if path.startswith("/_lab/"):
             return _json_answer(start_response, *self._control(environ["REQUEST_METHOD"], path, body))
         call = parse_call(environ.get("HTTP_AUTHORIZATION", ""), environ.get("QUERY_STRING", ""), body)
@@ -146,11 +154,16 @@ class Front:
             answer = error_body(call.service, refusal.code, refusal.message)
             return self._answer(start_response, call, refusal.http, "text/xml;charset=UTF-8", answer, False)
 
+        statuses: list[int] = []
+
         def noting_start_response(status: str, *rest: Any) -> Any:
+            statuses.append(int(status.split()[0]))
             self.desk.note(call, int(status.split()[0]), bool(fault))
             return start_response(status, *rest)
 
-        return self.app(environ, noting_start_response)
+        answer = self.app(environ, noting_start_response)
+        self.changes.note(call.action, statuses[-1] if statuses else 200)
+        return answer
 
     def _answer(
         self, start_response: Callable[..., Any], call: Call, status: int, content_type: str, body: bytes, fault: bool

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import unescape
 
@@ -24,6 +26,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from moto.ec2.models.instances import Reservation
 from moto.ec2.responses import EC2Response
 from moto.ec2.responses.availability_zones_and_regions import AvailabilityZonesAndRegions
+from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.iam.access_control import IAMPolicy, IAMRequest, PermissionResult
 from moto.iam.models import iam_backends
@@ -171,12 +174,26 @@ def describe_instances(original: Any, response: Any) -> ActionResult:
     return ActionResult({"Reservations": list(parts.values()), "NextToken": token})
 
 
+# -- console ---------------------------------------------------------------------------------------------------
+@PATCHES.around(General, "get_console_output")
+def get_console_output(original: Any, response: Any) -> ActionResult:
+    """What the lab's real host behind the instance printed, its last 64 KiB as in AWS; moto's canned text where there is none."""
+    answer = original(response)
+    ident = response._get_param("InstanceId")
+    try:
+        text = (Path(os.environ["FLEET_LAB_CONSOLES"]) / str(ident)).read_bytes()[-65536:]
+    except (KeyError, OSError):
+        return answer
+    return ActionResult({**answer.result, "Output": base64.b64encode(text).decode()})
+
+
 # -- images ----------------------------------------------------------------------------------------------------
 # Members of Image and Instance that moto does not know. What an own image was made from decides, Linux otherwise.
 Ami.platform_details = "Linux/UNIX"
 Ami.usage_operation = "RunInstances"
 Ami.source_image_id = None
 Ami.source_image_region = None
+Ami.lab_made_from = None  # names of what it was made from, for the lab's hosts
 
 
 @PATCHES.around(AmiBackend, "_load_amis")
@@ -215,6 +232,7 @@ def ami_init(original: Any, ami: Any, *args: Any, **kwargs: Any) -> None:
     if made_from:
         ami.platform_details, ami.usage_operation = made_from.platform_details, made_from.usage_operation
         ami.root_device_name = made_from.root_device_name
+        ami.lab_made_from = getattr(made_from, "lab_image_names", None) or ([str(getattr(made_from, "name", ""))], made_from.platform == "windows")
     if kwargs.get("source_ami"):
         ami.source_image_id, ami.source_image_region = made_from.id, made_from.ec2_backend.region_name
 

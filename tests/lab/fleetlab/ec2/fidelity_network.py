@@ -8,6 +8,7 @@ import copy
 import ipaddress
 import random
 import threading
+import time
 from typing import Any
 
 from moto.ec2.exceptions import DefaultVpcAlreadyExists, EC2ClientError
@@ -212,6 +213,34 @@ def instance_init(original: Any, instance: Any, backend: Any, image_id: str, *ar
     ami = backend.amis.get(instance.image_id)
     instance.platform_details = ami.platform_details if ami else "Linux/UNIX"
     instance.usage_operation = ami.usage_operation if ami else "RunInstances"
+    remember(instance, ami)
+
+
+def remember(instance: Any, ami: Any) -> None:
+    """What the lab's hosts need to know of a launch later, when image and key pair may be gone. No answer of the API shows it."""
+    names, windows = [], bool(ami and ami.platform == "windows")
+    seen: set[str] = set()
+    while ami is not None and ami.id not in seen:
+        seen.add(ami.id)
+        names.append(str(ami.name))
+        maker = getattr(ami, "lab_made_from", None)
+        names += maker[0] if maker else []
+        windows = windows or bool(maker and maker[1])
+        ami = ami.ec2_backend.amis.get(ami.source_image_id) if ami.source_image_id else None
+    instance.lab_image_names = (names, windows)
+    key = instance.ec2_backend.key_pairs.get(instance.key_name)
+    material = key.material_public if key else ""
+    instance.lab_public_key = material.decode() if isinstance(material, bytes) else str(material)
+
+
+def _restarted(original: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
+    """Note when the API last started or rebooted it: a real host behind it follows."""
+    instance.lab_restarted = time.time()
+    return original(instance, *args, **kwargs)
+
+
+PATCHES.around(Instance, "start")(_restarted)
+PATCHES.around(Instance, "reboot")(_restarted)
 
 
 @PATCHES.around(Instance, "terminate")

@@ -25,7 +25,7 @@ SWITCHES = {
 
 
 def add_accounts(keys: accounts.Keys) -> None:
-    """The users with their keys and policies, and the role. In process: nobody could sign a call before them."""
+    """The users with their keys and policies, and the roles. In process: nobody could sign a call before them."""
     from moto.iam.models import AccessKey, iam_backends
 
     for name, (account, actions) in accounts.USERS.items():
@@ -37,16 +37,17 @@ def add_accounts(keys: accounts.Keys) -> None:
         user.access_keys.append(key)
         iam.access_keys[key.access_key_id] = key
     iam = iam_backends[accounts.SECOND]["aws"]
-    role = iam.create_role(
-        role_name=accounts.ROLE.rpartition("/")[2],
-        path="/",
-        permissions_boundary=None,
-        description="",
-        tags=[],
-        assume_role_policy_document=accounts.trust(accounts.MAIN, accounts.EXTERNAL_ID),
-        max_session_duration="3600",
-    )
-    iam.put_role_policy(role.name, "read", accounts.allow(["ec2:Describe*", "ec2:Get*"]))
+    for arn, actions in accounts.ROLES.items():
+        role = iam.create_role(
+            role_name=arn.rpartition("/")[2],
+            path="/",
+            permissions_boundary=None,
+            description="",
+            tags=[],
+            assume_role_policy_document=accounts.trust(accounts.MAIN, accounts.EXTERNAL_ID),
+            max_session_duration="3600",
+        )
+        iam.put_role_policy(role.name, "ec2", accounts.allow(actions))
 
 
 def main() -> None:

@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from . import projects
+from . import catalog, projects
 from .errors import ApiError, Json
 from .events import Journal
 from .metadata_server import MetadataServer
+from .store import path_of
 from .wire import Request, Response, error_response, json_response
 from .world import World
 
@@ -28,6 +30,7 @@ class Control:
             ("GET", ""): self._about,
             ("GET", "log"): self._log,
             ("GET", "events"): self._events,
+            ("GET", "instances"): self._instances,
             ("POST", "clear"): self._clear,
             ("POST", "fault"): self._fault,
             ("POST", "unreachable"): self._unreachable,
@@ -64,6 +67,29 @@ class Control:
 
     def _events(self, body: Json, query: Mapping[str, str]) -> list[Json]:
         return self._journal.after(int(query.get("after", 0)), min(float(query.get("wait", 0)), _LONGEST_WAIT))
+
+    def _instances(self, body: Json, query: Mapping[str, str]) -> list[Json]:
+        """Every instance of every project with what its network and project say: for the lab's hosts, which stand behind them."""
+        store = self._world.store
+        with store.lock:
+            found = [
+                {
+                    "project": project["name"],
+                    "number": project["id"],
+                    "project_metadata": project["commonInstanceMetadata"],
+                    "restarted": self._world.restarts.get(instance["id"], 0.0),
+                    "instance": instance,
+                    "subnetworks": {
+                        nic["subnetwork"]: store.find(path_of(nic["subnetwork"], str(project["name"])))
+                        for nic in instance["networkInterfaces"]
+                        if nic.get("subnetwork")
+                    },
+                }
+                for project in store.children("projects")
+                for zone in catalog.ZONES
+                for instance in store.children(f"projects/{project['name']}/zones/{zone}/instances")
+            ]
+            return copy.deepcopy(found)  # it is written out after the lock is given back
 
     def _clear(self, body: Json, query: Mapping[str, str]) -> Json:
         self._world.faults.clear()

@@ -4,12 +4,24 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .errors import Json
 from .store import metadata_value, timestamp
 from .world import World
+
+
+def real_console(ident: str) -> str | None:
+    """What the lab's real host behind an instance printed; None where there is no such host."""
+    folder = os.environ.get("FLEET_LAB_CONSOLES")
+    try:
+        return (Path(folder) / ident).read_text(encoding="utf-8", errors="replace") if folder else None
+    except OSError:
+        return None
 
 
 class Guests:
@@ -20,7 +32,7 @@ class Guests:
         self._host_keys: dict[str, str] = {}  # id of an instance -> its public key, for life
 
     def __call__(self, event: str, path: str, instance: Json) -> None:
-        if event == "running":
+        if event == "running" and not Path(os.environ.get("FLEET_LAB_CONSOLES", "-")).is_dir():  # else real hosts speak for themselves
             self._boot(path, instance)
         elif event == "deleted":
             self._host_keys.pop(instance["id"], None)

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import time
+
 from . import interfaces
 from .catalog import ZONES
 from .errors import ApiError, Json, invalid, not_found, not_ready
+from .guests import real_console
 from .store import link, metadata_value, timestamp
 from .world import Call, Handler
 
@@ -40,6 +43,7 @@ def start(call: Call) -> Json:
             instance["status"] = "TERMINATED"
             raise
         instance.update(status="RUNNING", lastStartTimestamp=timestamp())
+        call.world.restarts[instance["id"]] = time.time()
         call.world.store.announce("running", path, instance)
 
     return call.begin(path, effect)
@@ -66,7 +70,12 @@ def reset(call: Call) -> Json:
     path, instance = _settled(call)
     if instance["status"] != "RUNNING":
         raise not_ready(path)
-    return call.begin(path, lambda: call.world.store.announce("running", path, instance))
+
+    def effect() -> None:
+        call.world.restarts[instance["id"]] = time.time()
+        call.world.store.announce("running", path, instance)
+
+    return call.begin(path, effect)
 
 
 def add_access_config(call: Call) -> Json:
@@ -87,6 +96,7 @@ def add_access_config(call: Call) -> Json:
         interfaces.bind(world, call.project, region, link(path), [interface])
         if instance["status"] == "RUNNING":
             interfaces.connect(world, call.project, [{**interface, "ipv6AccessConfigs": []}])
+        world.store.announce("network", path, instance)
 
     return call.begin(path, effect)
 
@@ -105,6 +115,7 @@ def delete_access_config(call: Call) -> Json:
                 world, call.project, region, [{**interface, "accessConfigs": [config], "ipv6AccessConfigs": []}]
             )
             interfaces.free_static(world, call.project, region, config)
+        world.store.announce("network", path, world.store.get(path))
 
     return call.begin(path, effect)
 
@@ -112,7 +123,10 @@ def delete_access_config(call: Call) -> Json:
 def serial_port_output(call: Call) -> Json:
     """What the instance printed on its first serial port, from ``start`` on; the other ports are silent."""
     call.world.store.get(call.target)
-    text = call.world.consoles.get(call.target, "") if call.params.get("port", 1) == 1 else ""
+    text = ""
+    if call.params.get("port", 1) == 1:
+        real = real_console(call.world.store.get(call.target)["id"])
+        text = call.world.consoles.get(call.target, "") if real is None else real
     start_at = min(int(call.params.get("start") or 0), len(text))
     return {
         "kind": "compute#serialPortOutput",

@@ -21,7 +21,7 @@ from .errors import Json, already_exists, invalid, not_found, stale
 
 LINK_BASE = "https://www.googleapis.com/compute/v1/"  # what selfLinks start with, at Google and here
 
-# "running", "stopped", "deleted", "metadata"; path of the instance; the instance
+# "running", "stopped", "deleted", "metadata", "network"; path of the instance; the instance
 InstanceHook = Callable[[str, str, Json], None]
 
 

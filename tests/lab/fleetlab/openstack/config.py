@@ -178,7 +178,7 @@ def _nova(stack: Stack) -> Sections:
         "api_database": _database("nova_api"),
         "database": _database("nova_cell1"),
         "oslo_concurrency": _locks(stack),
-        "quota": {"driver": "nova.quota.NoopQuotaDriver"},
+        "quota": dict.fromkeys(("instances", "cores", "ram", "key_pairs", "server_groups", "server_group_members"), never),
         "keystone_authtoken": _token_check(stack),
         "glance": _account(stack),
         "placement": _account(stack),

@@ -94,3 +94,4 @@ class MetalNode:
     display_name: str | None = None
     login_user: str | None = None
     maintenance_reason: str | None = None
+    size: tuple[int, int, int] = (16, 65536, 400)     # processors, MiB of memory, GiB of disk

@@ -44,9 +44,10 @@ def _enroll(baremetal: Any, wanted: MetalNode, node: Any) -> None:
 
 
 def _create(baremetal: Any, wanted: MetalNode) -> Any:
+    cpus, memory, disk = wanted.size
     return baremetal.create_node(
         name=wanted.name, driver="fake-hardware", resource_class="baremetal",
-        properties={"cpus": 16, "memory_mb": 65536, "local_gb": 400, "cpu_arch": "x86_64",
+        properties={"cpus": cpus, "memory_mb": memory, "local_gb": disk, "cpu_arch": "x86_64",
                     "capabilities": "boot_mode:uefi"},
         extra={"rack": "r1", **({"login_user": wanted.login_user} if wanted.login_user else {})},
         instance_info={"image_source": "http://127.0.0.1/image.raw", "image_checksum": "0" * 32, "root_gb": 10,

@@ -15,6 +15,20 @@ from .layout import Access, Cloud, Network, Nic
 _RBAC = {Access.BOOT: "access_as_shared", Access.FLOAT: "access_as_external"}
 
 
+# Who else gives addresses of these ranges: EC2 the upper half of each quarter of the first, the rack file the lower ones of the second.
+_SHARED = {ipaddress.ip_network("203.0.113.0/24"): 0, ipaddress.ip_network("198.51.100.0/24"): 1}
+
+
+def pool(cidr: str) -> dict[str, list[dict[str, str]]]:
+    """Which addresses Neutron may choose by itself: in ranges that the whole lab shares, the half nobody else gives."""
+    network = ipaddress.ip_network(cidr)
+    half = next((half for shared, half in _SHARED.items() if network.version == 4 and network.subnet_of(shared)), None)
+    if half is None:
+        return {}
+    chosen = list(network.subnets())[half]
+    return {"allocation_pools": [{"start": str(chosen[3]), "end": str(chosen[-2])}]}
+
+
 class Layout:
     """Makes what is missing of one cloud's networks, with the operator's rights."""
 
@@ -68,7 +82,7 @@ class Layout:
         made = self.neutron.create_subnet(
             network_id=self.ids[network.name], project_id=self._owner(network),
             name=f"{network.name}-v{parsed.version}", ip_version=parsed.version, cidr=cidr,
-            gateway_ip=str(parsed[1]) if network.gateway else None)
+            gateway_ip=str(parsed[1]) if network.gateway else None, **pool(cidr))
         return str(made.id)
 
     def _open_to_project(self, network_id: str, wanted: Access) -> None:
