@@ -45,8 +45,8 @@ def play(tmp_path: Path) -> Play:
     if not programme:
         pytest.skip("needs ansible-playbook")
     environment = {
-        **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE or os.environ["ANSIBLE_COLLECTIONS_PATH"]), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false", "HYBRIDOPS_FLEET_KEY_DIR": str(tmp_path / "ring")}
+        **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE or os.environ["ANSIBLE_COLLECTIONS_PATH"]), "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false", "HYBRIDOPS_FLEET_KEY_DIR": str(tmp_path / "ring")}
 
     def run(cloud: str | None = None, *options: str, **tasks: dict[str, Any]) -> dict[str, dict[str, Any]]:
         common = {"fleet": str(FLEET_FILE), "timeout": 240, **({"cloud": cloud} if cloud else {})}

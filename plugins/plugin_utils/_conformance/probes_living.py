@@ -21,7 +21,7 @@ from .judging import Answer
 from .wishes import TAG, twin_of
 
 SETTLE = 20.0  # seconds that an address or a tag may take to be told after the cloud has done its work
-HOST_KEYS = 45.0  # seconds to wait for host keys before the first login; a node prints them when it has booted
+HOST_KEYS = 90.0  # seconds to wait for host keys before the first login; a node prints them when it has booted
 GLANCE = 3.0  # the same where nobody will log in
 POLL = 1.0
 

@@ -54,19 +54,21 @@ def _together(catalogs: object) -> Catalog:
 
 
 def pick(course: Course) -> Answer:
-    nothing: FleetError | None = None
+    nothing: dict[str, FleetError] = {}
     for scope, catalog in course.catalogs.items():
         try:
             course.wish, course.first, course.kind = wishes.chosen(
                 course.wish, catalog, provider=course.cloud.provider, operator_login=course.cloud.login_user)
         except FleetError as failure:
-            nothing = nothing or failure
+            nothing[scope] = failure
             continue
         course.scope = scope
         course.wish = dataclasses.replace(course.wish, scope=scope or None)
         return judging.pick(course.first, wish=course.kind)
-    assert nothing is not None
-    raise nothing
+    if len(nothing) == 1:
+        raise nothing[course.scope]
+    why = "; ".join(f"{scope}: {failure.why}" for scope, failure in nothing.items())
+    raise FleetError("choose a machine", why=why, code="no_match", fix="Correct the requirement.")
 
 
 def request(course: Course) -> Answer:

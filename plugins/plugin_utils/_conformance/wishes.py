@@ -65,13 +65,13 @@ def chosen(wish: Requirement, catalog: Catalog, *, provider: str, operator_login
     Raises FleetError (no_match) of the first wish when nothing fits at all."""
     if wish.image != ImageWish():
         return wish, choose(wish, catalog, provider=provider, operator_login=operator_login), "given"
+    failure: FleetError | None = None
     if any(flavor.networks for flavor in catalog.flavors):
         # a machine may come with its system: then there is nothing to choose
         try:
             return wish, choose(wish, catalog, provider=provider, operator_login=operator_login), "known"
-        except FleetError:
-            pass
-    failure: FleetError | None = None
+        except FleetError as nothing:
+            failure = nothing
     for image, kind in [*((known, "known") for known in KNOWN), *((ImageWish(id=row.id), "any") for row in _usable(catalog))]:
         tried = dataclasses.replace(wish, image=image)
         try:

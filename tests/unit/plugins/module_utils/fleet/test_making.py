@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog, CatalogZone
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Filters
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import (
     Outcome,
     absent,
@@ -31,7 +32,6 @@ from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.f
     World,
     dual,
     flavor,
-    image,
     machine,
     network,
     wish,
@@ -300,6 +300,18 @@ def test_what_another_run_made_meanwhile_is_not_cleaned_away(begin: Callable[[Wo
     assert outcome.left == ["node i-1"]
     assert world.marked("web") == ["group web"]
     assert not world.did("delete", "clean")
+
+
+def test_the_things_of_another_run_s_node_stay_when_this_one_goes_to_error(begin: Callable[[World], World]) -> None:
+    world = begin(floating())
+    world.tokens, world.faults["web"] = False, "No valid host was found"
+    rival = world.add("web", on=TENANT, looks=1)
+    world.addresses.append(FloatingAddress("203.0.113.7", "one", "web", rival.id))
+    outcome, = run(world)
+    assert "No valid host was found" in told(outcome)
+    whole(world, ["web"])
+    assert world.living()[0] is rival
+    assert world.marked("web") == ["address 203.0.113.7", "group web"]
 
 
 def test_runs_that_race_for_machines_get_different_ones(begin: Callable[[World], World]) -> None:
@@ -811,9 +823,10 @@ def test_nodes_that_must_be_there(begin: Callable[[World], World]) -> None:
     assert "the cloud has no such node" in told(outcomes[2])
 
 
-def test_a_look_up_takes_a_name_as_it_is_and_ignores_the_cloud_s_own_filters(begin: Callable[[World], World]) -> None:
+def test_a_look_up_takes_names_as_they_are_and_ignores_the_cloud_s_own_filters(begin: Callable[[World], World]) -> None:
     world = begin(World())
     world.add("web", power="stopped")
-    cloud = world.cloud()
-    assert [node.name for answer in look_up(cloud, ["web"], world.making().settings) for node in answer.nodes] == ["web"]
-    assert image("x").public
+    world.add("web-2")
+    cloud = world.cloud(filters=Filters(("running",), {"env": ("prod",)}, ("db-*",)))
+    found = [[node.name for answer in look_up(cloud, names, world.making().settings) for node in answer.nodes] for names in (["web"], [])]
+    assert found == [["web"], ["web", "web-2"]]

@@ -173,6 +173,18 @@ def test_a_run_that_was_killed_between_holding_and_binding(
     assert act().leftovers("web-1") == []
 
 
+def test_a_machine_that_is_bound_anew_while_it_is_released_stays_bound(act: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    act().create(order(act))
+
+    def meanwhile(actions: HeldActions, machine: Any, record: Any) -> None:
+        later = dataclasses.replace(record, since="2999-01-01T00:00:00Z")
+        actions.ledger.change(lambda records: records.update({machine.id: later}))
+
+    monkeypatch.setattr(HeldActions, "give_up", meanwhile)
+    act().delete("SN-1")
+    assert act().status(["SN-1"])["SN-1"].state == "running"
+
+
 def test_what_is_not_ours_is_not_released(act: Open) -> None:
     with pytest.raises(FleetError) as caught:
         act().delete("db")
