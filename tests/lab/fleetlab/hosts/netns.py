@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000
+_IPV6_FREEBIND = 78  # linux/in6.h; the socket module does not name it
 _LIBC = ctypes.CDLL(None, use_errno=True)
 FOLDER = Path("/run/netns")
 _HARMLESS = (
@@ -125,6 +126,7 @@ def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.soc
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)  # a fresh address may not be usable yet on a busy machine
     listening.bind((address, port))
     listening.listen(128)
     listening.setblocking(False)

@@ -100,7 +100,7 @@ def router_setup(number: int) -> list[str]:
         f"addr add {wan_address(number)}/32 dev wan",
         f"route replace 0.0.0.0/0 via inet6 {CORE_END} dev wan src {wan_address(number)}",
         f"route replace ::/0 via {CORE_END} dev wan",
-        *(f"addr add {address}/{128 if ':' in address else 32} dev lo" for address in METADATA),
+        *(f"addr add {address}/{'128' if ':' in address else '32'} dev lo{' nodad' if ':' in address else ''}" for address in METADATA),
     ]
 
 
