@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
@@ -74,6 +75,7 @@ class ActionModule(FleetModule):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = ActionBase.run(self, tmp, task_vars)
         _checked, given = self.validate_argument_spec(argument_spec=ARGUMENTS)
         self.given: dict[str, Any] = plain(given)
         self.said = 0
@@ -82,7 +84,7 @@ class ActionModule(FleetModule):
             data, path = self._fleet_data(task_vars or {})
             clouds = self._clouds(data, path)
             work = self._sweep if self.given["sweep"] else self._ask
-            return {"changed": False, **work(clouds, data, path)}
+            return {**result, "changed": False, **work(clouds, data, path)}
         except FleetError as failure:
             self._fail(failure)
 

@@ -20,7 +20,8 @@ RANK = {NO: 0, PARTIAL: 1, YES: 2}
 @dataclasses.dataclass(frozen=True, slots=True)
 class Check:
     """One question. step: number of the step it is about, None for a behaviour around them. needs: checks without whose
-    node or key it cannot be asked; after: checks that it wants to be made before, whatever their answer. ssh: whether it logs in. yes, partial, no: what the answers mean, empty for one that is not given."""
+    node or key it cannot be asked; after: checks that it wants to be made before, whatever their answer. ssh: whether it
+    logs in. yes, partial, no: what the answers mean, empty for one that is not given."""
 
     id: str
     step: int | None

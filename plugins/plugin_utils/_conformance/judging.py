@@ -28,6 +28,8 @@ CLOUD_S_NO = frozenset({
 def of_failure(failure: FleetError, *, timeout_is_no: bool = False) -> Answer:
     """The answer that a failure is. timeout_is_no: whether waiting in vain is one, too."""
     told = str(failure)
+    if failure.code == "unsupported":  # a machine of a rack file has no power switch to be judged
+        return NONE, told
     if failure.code in CLOUD_S_NO or (timeout_is_no and failure.code == "timeout"):
         return NO, told
     return ERROR, told

@@ -26,7 +26,7 @@ td.unlike { background: color-mix(in srgb, var(--c) 9%, transparent); }
 .v-partial .verdict { border-style: dashed; } .v-no .verdict { border-width: 2.5px; } .v-error .verdict { border-style: double; border-width: 3px; }
 .v-none .verdict { border-color: transparent; }
 .time { color: var(--soft); font-size: 12.5px; font-variant-numeric: tabular-nums; margin-left: 6px; white-space: nowrap; }
-details summary { cursor: pointer; list-style-position: outside; }
+details summary { cursor: pointer; list-style-position: inside; white-space: nowrap; }
 details summary:focus-visible { outline: 2px solid var(--accent); }
 details p { font-size: 13px; color: var(--text); overflow-wrap: anywhere; margin: 6px 0 2px; }
 .deviations { columns: 2 34em; column-gap: 32px; }

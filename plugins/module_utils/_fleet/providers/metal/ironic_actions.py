@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _OFF = ("power off", "soft power off")
 _POWER = {"start": ("power on",), "stop": ("soft power off", "power off"), "reboot": ("soft rebooting", "rebooting")}
 _DYING = ("deleting", "cleaning", "clean wait")
+CLAIMS = 3  # tries of an allocation that Ironic failed for reasons of its own
+LONGEST = 200  # characters of its words
 
 
 class IronicActions(Source):
@@ -121,14 +123,20 @@ class IronicActions(Source):
                 raise machines.taken(order, why_not)
             return request.allocation(order, record)
 
-        found = self._calls.allocate(order.name, offered)
-        if not request.is_for(found, order):
-            raise machines.somebody_elses(order.name, f"Ironic has an allocation of that name, made by somebody else ({found.get('uuid')})")
-        found = self._calls.settled(found)
-        if found.get("state") != "active":
+        for attempt in range(CLAIMS):
+            found = self._calls.allocate(order.name, offered)
+            if not request.is_for(found, order):
+                raise machines.somebody_elses(order.name, f"Ironic has an allocation of that name, made by somebody else ({found.get('uuid')})")
+            found = self._calls.settled(found)
+            if found.get("state") == "active":
+                return found
             self._calls.free(order.name)
-            raise machines.taken(order, found.get("last_error") or "Ironic did not allocate it")
-        return found
+            why = str(found.get("last_error") or "Ironic did not allocate it")
+            # Ironic's own trouble, such as a database that is locked, says nothing of the machine
+            if "unexpected" not in why.lower() or attempt == CLAIMS - 1:
+                raise machines.taken(order, why.partition("\n")[0][:LONGEST])
+            self.run.patience.sleep(0.5 + attempt)
+        raise AssertionError("the last attempt returns or raises")
 
     def _deploy(self, order: Order, allocation: Mapping[str, Any], image: Mapping[str, Any]) -> None:
         """Bring a held machine to deployment, from wherever an earlier try has left it. Tried again while it is locked."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Address, Host, Nic, World
-from .configdrive import Drive, unpack
+from .configdrive import unpack
 
 _OPEN_ROLES = ("public", "floating", "external")
 _MTU = 1500
@@ -144,16 +144,16 @@ def ironic_world(nodes: list[Mapping[str, Any]], ports: list[Mapping[str, Any]])
                 name=str(drive.hostname or info.get("display_name") or node["name"] or node["uuid"]),
                 user=user,
                 nics=nics,
-                disk=_disk(drive, info),
+                disk=_disk(node),
                 metadata={"public_keys": drive.keys, "user_data": drive.user_data},
             )
         )
     return World.of(running, stopped)
 
 
-def _disk(drive: Drive, info: Mapping[str, Any]) -> str:
-    """Another deployment is another disk."""
-    return hashlib.sha256(repr((drive, info.get("image_source"))).encode()).hexdigest()[:16]
+def _disk(node: Mapping[str, Any]) -> str:
+    """Another deployment is another disk; its time does not change with power, tags, or a config drive that is removed."""
+    return hashlib.sha256(f"{node['uuid']} {node['provision_updated_at']}".encode()).hexdigest()[:16]
 
 
 def _addresses(extra: Mapping[str, Any]) -> Iterator[Address]:

@@ -48,8 +48,9 @@ def findings(**verdicts: tuple[str, str] | str) -> tuple[Finding, ...]:
 
 
 def report(*clouds: CloudReport, **changes: Any) -> Report:
-    return dataclasses.replace(
-        Report(run="r1", fleet="fleet.yml", began="2026-11-28T04:00:00Z", seconds=61.5, clouds=clouds, yardstick="amazon", max_nodes=4, made=3), **changes)
+    plain = Report(
+        run="r1", fleet="fleet.yml", began="2026-11-28T04:00:00Z", seconds=61.5, clouds=clouds, yardstick="amazon", max_nodes=4, made=3)
+    return dataclasses.replace(plain, **changes)
 
 
 AMAZON = CloudReport("amazon", "aws", "us-east-1", findings(), 40.0)

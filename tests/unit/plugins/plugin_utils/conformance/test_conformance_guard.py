@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 from pathlib import Path
@@ -193,3 +194,14 @@ def test_reports_that_cannot_be_written_are_found_out_first(tmp_path: Path) -> N
         files.place(str(tmp_path / "file" / "report.html"))
     with pytest.raises(FleetError, match="is a folder"):
         files.place(str(tmp_path))
+
+
+def test_the_document_tells_every_check_and_every_variable() -> None:
+    root = Path(__file__).resolve().parents[5]
+    text = (root / "docs" / "conformance.md").read_text(encoding="utf-8")
+    for check in CHECKS:
+        row = f"| `{check.id}` | {check.label} | {check.yes} | {check.partial or '-'} | {check.no} | {check.aws} |"
+        assert row in text, f"write it anew: {row}"
+    playbook = (root / "playbooks" / "conformance.yml").read_text(encoding="utf-8")
+    used = set(re.findall(r"conformance_(?!result|list|only_list|skip_list)[a-z_]+", playbook))
+    assert {name for name in used if f"`{name}`" not in text} <= {"conformance_width"}

@@ -11,7 +11,6 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access.proofs import Proof
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import judging
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance.judging import Door
-
 from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.conformance.samples import (
     CATALOG,
     DEBIAN,
@@ -30,7 +29,8 @@ from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.conform
 
 @pytest.mark.parametrize(("code", "verdict"), [
     ("quota", "NO"), ("capacity", "NO"), ("node_error", "NO"), ("no_match", "NO"), ("address_pool", "NO"), ("refused", "NO"),
-    ("denied", "ERROR"), ("auth", "ERROR"), ("unreachable", "ERROR"), ("tls", "ERROR"), ("library_missing", "ERROR"), ("timeout", "ERROR")])
+    ("denied", "ERROR"), ("unsupported", "-"),
+    ("auth", "ERROR"), ("unreachable", "ERROR"), ("tls", "ERROR"), ("library_missing", "ERROR"), ("timeout", "ERROR")])
 def test_a_failure_is_the_clouds_no_or_could_not_be_asked(code: str, verdict: str) -> None:
     assert judging.of_failure(FleetError("make a node", why="because", code=code)) == (verdict, "make a node: because")
 
@@ -106,7 +106,8 @@ def test_a_floating_address_on_request() -> None:
 
 
 def test_ipv6_by_default_is_not_what_aws_gives() -> None:
-    verdict, evidence = judging.public_address(node(INSIDE, SIX), node(INSIDE, SIX), failure=FleetError("attach", why="the pool is empty", code="address_pool"))
+    failure = FleetError("attach", why="the pool is empty", code="address_pool")
+    verdict, evidence = judging.public_address(node(INSIDE, SIX), node(INSIDE, SIX), failure=failure)
     assert verdict == "PARTIAL"
     assert evidence == "only IPv6, 2001:db8::7 by default; no IPv4: the pool is empty"
 

@@ -1,0 +1,82 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The suite on every cloud of the lab: what it says is what the layouts make true, and nothing is left."""
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+
+import expected
+from lab_suite import SHELL_CHECKS, Listing, Suite, entries, hosts_up
+
+
+@pytest.fixture(scope="module")
+def report(suite: Suite, things: Listing) -> Any:
+    """One run over all clouds. It ends with status 2, as a cloud that may only be read is among them."""
+    before = things()
+    found = suite.report(status=2, conformance_timeout=300)
+    assert things() == before, "the suite left something behind"
+    return found
+
+
+def _answers(report: Any, cloud: str) -> dict[str, str]:
+    row = next(row for row in report["clouds"] if row["name"] == cloud)
+    return {check: result["verdict"] for check, result in row["results"].items()}
+
+
+def test_every_cloud_is_what_its_layout_makes_it(report: Any, environment: dict[str, str]) -> None:
+    wrong = {}
+    for name, entry in entries(environment).items():
+        wanted = expected.of(name, entry, hosts_up())
+        if not hosts_up():
+            wanted = {check: answer for check, answer in wanted.items() if check not in expected.SHELL}
+        found = _answers(report, name)
+        # a booting host may tell its keys later than the first login
+        wrong[name] = {check: (found.get(check), answer) for check, answer in wanted.items() if found.get(check) != answer and not (
+            check == "host_keys" and (answer, found.get(check)) == ("YES", "PARTIAL"))}
+    assert {name: row for name, row in wrong.items() if row} == {}, "(found, what the layout makes true)"
+
+
+def test_the_yardstick_comes_first(report: Any) -> None:
+    assert report["clouds"][0]["name"] == report["yardstick"]["cloud"] == "amazon"
+
+
+def test_every_answer_has_its_evidence(report: Any) -> None:
+    for cloud in report["clouds"]:
+        for check, result in cloud["results"].items():
+            assert result["evidence"], f"{cloud['name']} {check}"
+
+
+def test_every_node_was_removed(report: Any) -> None:
+    assert all(cloud["left"] == [] for cloud in report["clouds"])
+    assert report["nodes_made"] <= report["max_nodes"] == 2 * len(report["clouds"])
+
+
+def test_without_hosts_nothing_is_said_of_logins(report: Any) -> None:
+    if hosts_up():
+        pytest.skip("hosts are up: logins are asked")
+    assert all(check not in cloud["results"] for cloud in report["clouds"] for check in SHELL_CHECKS.split(","))
+
+
+def test_the_reports_say_the_same(report: Any, suite: Suite) -> None:
+    root = ET.parse(suite.folder / "report.xml").getroot()
+    assert [row.get("name") for row in root] == [f"conformance.{cloud['name']}" for cloud in report["clouds"]]
+    assert int(str(root.get("tests"))) == sum(len(cloud["results"]) for cloud in report["clouds"])
+    errors = sum(result["verdict"] == "ERROR" for cloud in report["clouds"] for result in cloud["results"].values())
+    assert int(str(root.get("errors"))) == errors
+    page = (suite.folder / "report.html").read_text(encoding="utf-8")
+    assert all(f">{cloud['name']}<" in page for cloud in report["clouds"])
+
+
+def test_a_node_that_no_packet_can_reach(suite: Suite) -> None:
+    """Without hosts, logins that are asked for all the same come out as ERROR, and no packet leaves this machine."""
+    if hosts_up():
+        pytest.skip("hosts are up: the nodes are reached")
+    found = suite.report(status=2, conformance_clouds="provider", conformance_only="key_stays_out,deletion", conformance_ssh=True)
+    answers = next(cloud["results"] for cloud in found["clouds"])
+    assert answers["login"]["verdict"] == "ERROR"
+    assert "no route to the host" in answers["login"]["evidence"]
+    assert answers["fleet_keys"]["verdict"] == answers["node_key_removed"]["verdict"] == answers["key_stays_out"]["verdict"] == "-"
+    assert answers["deletion"]["verdict"] == "YES"
