@@ -138,13 +138,36 @@ class Runner:
                   cwd=dist, env={"ANSIBLE_COLLECTIONS_PATH": installed, "PYTHONPATH": ""})
 
     def live(self) -> None:
-        """Everything that talks to the lab's endpoints."""
-        lab = [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(self.lab.root)]
+        """Everything that talks to the lab's endpoints; as root on booted hosts too."""
+        self.on_lab("live", [], "tests/contract", "tests/integration_lab", "--ignore=tests/integration_lab/test_access.py",
+                    "--ignore=tests/integration_lab/test_hosts.py")
+
+    def hosts(self) -> None:
+        """The life of the lab's booted hosts behind every cloud."""
+        self.on_lab("hosts", [], "tests/integration_lab/test_hosts.py")
+
+    def access(self) -> None:
+        """Role access on booted hosts, with every failure that it must survive."""
+        folder = self.lab.run / "access"
+        boot = [*self.lab_command("exec"), str(self.bin / "python"), "tests/integration_lab/fresh_hosts.py", str(folder), "3"]
+        self.on_lab("access", [boot], "tests/integration_lab/test_access.py", env={"FLEET_ACCESS_HOSTS": str(folder / "hosts.json")})
+
+    def conformance(self) -> None:
+        """The conformance suite on every cloud of the lab, compared with what the layouts make true."""
+        self.on_lab("conformance", [], "tests/conformance")
+
+    def lab_command(self, *words: str) -> list[str]:
+        return [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(self.lab.root), *words]
+
+    def on_lab(self, name: str, first: list[list[str]], *paths: str, env: dict[str, str] | None = None) -> None:
+        """Bring the lab up and fill it, do what comes first, run the tests, take it down."""
+        hosts = ["--hosts"] if os.geteuid() == 0 else []
+        variables = {"FLEET_LAB_STATE": str(self.lab.root)}
         try:
-            if self.step("lab-up", [*lab, "up"], [*lab, "seed"], cwd=CHECKOUT):
-                self.pytest("live", "tests/contract", "tests/integration_lab")
+            if self.step(f"{name}-lab-up", self.lab_command("up", *hosts), self.lab_command("seed"), *first, cwd=CHECKOUT, env=variables):
+                self.pytest(name, *paths, env=env)
         finally:
-            self.step("lab-down", [*lab, "down"], cwd=CHECKOUT)
+            self.step(f"{name}-lab-down", self.lab_command("down"), cwd=CHECKOUT)
 
 
 STEPS: dict[str, Callable[[Runner], None]] = {
@@ -155,6 +178,13 @@ STEPS: dict[str, Callable[[Runner], None]] = {
     "importer": Runner.importer,
     "live": Runner.live,
 }
+
+EXTRA: dict[str, Callable[[Runner], None]] = {
+    "access": Runner.access,
+    "hosts": Runner.hosts,
+    "conformance": Runner.conformance,
+}
+"""Suites that take too long for every run; each is run by its name, as root."""
 
 
 def version() -> str:
@@ -234,12 +264,12 @@ def all_cores() -> bool:
 def main() -> int:
     """0 when every step passed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", metavar="STEP,...", help=f"of {', '.join(STEPS)}")
+    parser.add_argument("--only", metavar="STEP,...", help=f"of {', '.join([*STEPS, *EXTRA])}")
     parser.add_argument("--list", action="store_true", help="show the steps")
     parser.add_argument("--all-cores", action="store_true", help="ansible-test sanity and units on every supported core")
     arguments = parser.parse_args()
     if arguments.list:
-        print("\n".join(STEPS))
+        print("\n".join([*STEPS, *(f"{name} (only when named)" for name in EXTRA)]))
         return 0
     try:
         if arguments.all_cores:
@@ -252,16 +282,17 @@ def main() -> int:
 
 def run(names: list[str]) -> int:
     """Run those steps and print the closing lines."""
-    unknown = [name for name in names if name not in STEPS]
+    steps = {**STEPS, **EXTRA}
+    unknown = [name for name in names if name not in steps]
     if unknown:
-        print(f"no such step: {', '.join(unknown)}; there are {', '.join(STEPS)}", file=sys.stderr)
+        print(f"no such step: {', '.join(unknown)}; there are {', '.join(steps)}", file=sys.stderr)
         return 2
     began = time.monotonic()
     runner = Runner(ansible_core())
     runner.prepare()
     print(f"ansible-core {runner.core}, Python {sys.version.split()[0]}; logs in {runner.logs.relative_to(runner.lab.root.parent)}", flush=True)
     for name in names:
-        STEPS[name](runner)
+        steps[name](runner)
     broken = [outcome.name for outcome in runner.outcomes if not outcome.ok]
     passed, failed, skipped = (sum(column) for column in zip(*(outcome.counts for outcome in runner.outcomes), strict=True))
     print(f"\n{len(runner.outcomes) - len(broken)} steps ok, {len(broken)} failed{': ' + ', '.join(broken) if broken else ''}; "

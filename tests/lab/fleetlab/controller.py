@@ -65,3 +65,18 @@ def tour(lab: Lab, variables: Mapping[str, str]) -> None:
             raise LabError(f"{command[0]} failed; what it said stands above")
     relative = os.path.relpath(report, Path.cwd())
     lab.say(f"the same as JSON and as a page: {relative}/fleet.json, {relative}/fleet.html")
+    if "hosts" in lab.state()["endpoints"]:
+        _tour_of_hosts(lab, environment, inventory)
+
+
+def _tour_of_hosts(lab: Lab, environment: Mapping[str, str], inventory: list[str]) -> None:
+    """A node on each kind of infrastructure, through all eight steps, and all of them managed over SSH."""
+    ssh = f"-o UserKnownHostsFile={lab.run / 'tour_known_hosts'} -o StrictHostKeyChecking=accept-new"
+    inside = [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(lab.root), "exec"]
+    for command in (
+        ["ansible-playbook", *inventory, "playbooks/provision.yml", "-e", "@inventories/lab/requirements/tour.yml"],
+        ["ansible", *inventory, "role_tour", "-m", "ansible.builtin.ping", "--private-key", environment["FLEET_LAB_KEY"], "--ssh-common-args", ssh],
+    ):
+        lab.say("$ " + " ".join(command))
+        if subprocess.run([*inside, *command], cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode:
+            raise LabError(f"{command[0]} failed; what it said stands above")

@@ -14,12 +14,14 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import requ
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "making_nodes.md").read_text(encoding="utf-8")
-LAB = yaml.safe_load((ROOT / "inventories" / "lab" / "requirements" / "two_on_each.yml").read_text(encoding="utf-8"))
+REQUIREMENTS = ROOT / "inventories" / "lab" / "requirements"
+LAB = yaml.safe_load((REQUIREMENTS / "two_on_each.yml").read_text(encoding="utf-8"))
+TOUR = yaml.safe_load((REQUIREMENTS / "tour.yml").read_text(encoding="utf-8"))
 
 
 def _documents() -> list[Any]:
     blocks = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-    return [*(yaml.safe_load(block) for block in blocks), LAB]
+    return [*(yaml.safe_load(block) for block in blocks), LAB, TOUR]
 
 
 @pytest.mark.parametrize("document", _documents())

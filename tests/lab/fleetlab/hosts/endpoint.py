@@ -71,6 +71,7 @@ class Part(Endpoint):
 
     def env(self) -> dict[str, str]:
         return {
+            "FLEET_LAB_KEY": str(self.place.fleet_key),
             "FLEET_LAB_INSTALL_KEY": str(self.place.install_key),
             "FLEET_LAB_INSTALL_PASSWORD_FILE": str(self.place.password),
             "FLEET_LAB_HOSTS": str(self.place.folder),
@@ -78,8 +79,9 @@ class Part(Endpoint):
 
     def _make_keys(self) -> None:
         self.place.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self.place.install_key.exists():
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "fleet-lab-install", "-f", str(self.place.install_key)], check=True)
+        for key, comment in ((self.place.install_key, "fleet-lab-install"), (self.place.fleet_key, "fleet")):
+            if not key.exists():
+                subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(key)], check=True)
         if not self.place.password.exists():
             self.place.password.touch(mode=0o600)
             self.place.password.write_text(secrets.token_urlsafe(12) + "\n", encoding="ascii")

@@ -35,6 +35,11 @@ class Place:
         return self.folder / "h" / str(number)
 
     @property
+    def fleet_key(self) -> Path:
+        """Private key of the operator of the lab's fleet, for the tour and for trying things."""
+        return self.keys / "fleet"
+
+    @property
     def install_key(self) -> Path:
         """Private key with which a metal machine's installer let the lab in."""
         return self.keys / "install"
