@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from lab_suite import ROOT, Listing, Suite
 
 CLOUDS = "floating,google,amazon"

@@ -6,9 +6,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any
 
-import pytest
-
 import expected
+import pytest
 from lab_suite import SHELL_CHECKS, Listing, Suite, entries, hosts_up
 
 

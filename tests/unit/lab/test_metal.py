@@ -12,7 +12,7 @@ from fleetlab import metal
 from fleetlab.metal.systems import SYSTEMS, fake_driver_systems
 
 RACK = yaml.safe_load((Path(metal.__file__).parent / "r42.yml").read_text(encoding="utf-8"))
-KEYS = {"name", "id", "state", "interfaces", "image", "flavor", "login_user", "ssh_port", "arch", "tags"}
+KEYS = {"name", "id", "state", "interfaces", "image", "flavor", "login_user", "ssh_port", "arch", "tags", "pool", "vcpus", "memory_mib", "disk_gib"}
 
 
 def test_rack_keeps_to_the_format() -> None:
