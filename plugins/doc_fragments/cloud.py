@@ -67,7 +67,7 @@ attributes:
   action_group:
     description: Use C(group/hybridops.fleet.fleet) in C(module_defaults) to set options of all modules of the collection.
     support: full
-    membership: hybridops.fleet.fleet
+    membership: [hybridops.fleet.fleet]
 """
 
     INFO = r"""
@@ -88,5 +88,5 @@ attributes:
   action_group:
     description: Use C(group/hybridops.fleet.fleet) in C(module_defaults) to set options of all modules of the collection.
     support: full
-    membership: hybridops.fleet.fleet
+    membership: [hybridops.fleet.fleet]
 """

@@ -140,7 +140,7 @@ def clean(opened: Opened) -> Iterator[Callable[[str, Order], Order]]:
 def free_address(opened: Opened) -> Iterator[dict[str, Any]]:
     """A floating IP that somebody else has allocated and does not use."""
     actions = opened("floating")
-    pool = next(row["id"] for row in actions._offers.listing("network", "/networks", "networks", {"name": "public"}))
+    pool, *_others = [row["id"] for row in actions._offers.listing("network", "/networks", "networks", {"name": "public"})]
     _status, told = actions._region.send("POST", "network", "/floatingips", {"floatingip": {"floating_network_id": pool}}, what="allocate")
     yield told["floatingip"]
     actions._region.send("DELETE", "network", f"/floatingips/{told['floatingip']['id']}", what="release")

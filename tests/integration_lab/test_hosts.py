@@ -123,7 +123,7 @@ def server(cloud: Any, controller: Controller, image: str = "Debian-12", **more:
         **more,
     )
     made = cloud.compute.wait_for_server(made)
-    port = next(iter(cloud.network.ports(device_id=made.id)))
+    port, *_others = cloud.network.ports(device_id=made.id)
     address = cloud.network.create_ip(floating_network_id=cloud.network.find_network("public").id, port_id=port.id)
     try:
         yield made, address

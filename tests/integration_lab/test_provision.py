@@ -86,7 +86,7 @@ def test_two_nodes_on_every_cloud_are_made_and_opened_by_the_fleet_s_key(
     names = ",".join(hosts[place] for place in wanted())
     known = operator["access_known_hosts"]
     words = [*EXEC, "ansible", *INVENTORY, names, "-m", "ansible.builtin.command", "-a", "sudo -n id -u", "--private-key",
-             operator["access_private_key_file"], "--ssh-common-args", f"-o UserKnownHostsFile={known}.ping -o StrictHostKeyChecking=accept-new"]
+             operator["access_private_key_file"], f"--ssh-common-args=-o UserKnownHostsFile={known}.ping -o StrictHostKeyChecking=accept-new"]
     done = subprocess.run(words, cwd=ROOT, env=lab, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout[-6000:]
     assert len(re.findall(r"CHANGED", done.stdout)) == len(wanted())

@@ -194,7 +194,8 @@ class _Present:
         return not (ours and (node.state == "pending" or (wants_address and not has_address(node, job.requirement, job.families))))
 
     def _replace(self, job: _Job) -> None:
-        assert job.broken is not None
+        if job.broken is None:
+            raise AssertionError("broken is known here")
         try:
             self._remove(job, job.broken)
         except FleetError:
@@ -259,7 +260,8 @@ class _Present:
     def _as_it_is(self, job: _Job, catalog: Catalog) -> None:
         """The order that a node which is there answers to: on its own network, whatever would be chosen today."""
         node, wish = job.outcome.node, job.requirement.network
-        assert node is not None
+        if node is None:
+            raise AssertionError("node is known here")
         places = {place for interface in node.interfaces for place in (interface.network_id, interface.network) if place}
         networks = [network for network in catalog.networks if network.id in places] or [
             network for network in catalog.networks if network.name in places]
@@ -298,7 +300,8 @@ class _Present:
         first: FleetError | None = None
         for attempt in range(10_000 if self.cloud.provider == "metal" else REPICKS + 1):
             order = job.order
-            assert order is not None
+            if order is None:
+                raise AssertionError("order is known here")
             try:
                 self.making.say(job.name, "requested" if first is None else f"requested, choice {attempt + 1}")
                 job.asked = True
@@ -308,7 +311,8 @@ class _Present:
             except FleetError as failure:
                 first = first or failure
                 self._choose_again(job, order, failure, first)
-        assert first is not None
+        if first is None:
+            raise AssertionError("first is known here")
         raise first
 
     def _choose_again(self, job: _Job, order: Order, failure: FleetError, first: FleetError) -> None:
@@ -391,7 +395,8 @@ class _Present:
     def _finish(self, job: _Job) -> None:
         """The node runs: settle who made it, see to its address."""
         actions = self.opened.actions(job.scope)
-        assert job.order is not None and job.node_id is not None
+        if job.order is None or job.node_id is None:
+            raise AssertionError("order is known here")
         right = actions.confirm(job.order, job.node_id)
         if right != job.node_id:
             job.outcome.did.append(f"another run made {right} at the same time; removed {job.node_id}")
@@ -405,7 +410,8 @@ class _Present:
     def _clean_up(self, job: _Job) -> None:
         """Remove what this run has made for a node that failed; a node that was there before, or is another run's, stays."""
         outcome, failure = job.outcome, job.outcome.failure
-        assert failure is not None
+        if failure is None:
+            raise AssertionError("failure is known here")
         if not job.asked and not job.existed:
             return
         try:
@@ -445,7 +451,8 @@ class _Present:
     def _tags(self, job: _Job) -> None:
         """Bring the tags of a node that was there before into line; those nobody asked for stay."""
         node = job.outcome.node
-        assert node is not None
+        if node is None:
+            raise AssertionError("node is known here")
         actions = self.opened.actions(job.scope)
         changes = tag_changes(node, actions.adapted_tags(job.requirement.tags))
         if changes and actions.tag(node.id, changes):
@@ -723,5 +730,3 @@ def at_once(items: Sequence[K], act: Callable[[K], Any], workers: int) -> None:
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(workers, len(items))) as pool:
         for done in [pool.submit(act, item) for item in items]:
             done.result()
-
-

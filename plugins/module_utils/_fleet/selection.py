@@ -425,5 +425,3 @@ def _rejected(fitting: Sequence[str], misses: Sequence[tuple[int, str]]) -> tupl
     if len(rows) <= REJECTED:
         return tuple(rows)
     return (*rows[:REJECTED], f"and {len(rows) - REJECTED} more")
-
-

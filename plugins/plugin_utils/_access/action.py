@@ -138,4 +138,3 @@ def _sudo_words(err: str) -> str:
     """sudo's own complaint in what the node wrote to standard error, empty when there is none."""
     lines = [line.strip() for line in err.splitlines()]
     return next((line for line in lines if line.startswith("sudo:") or "is not in the sudoers file" in line or "may not run sudo" in line), "")
-

@@ -49,7 +49,8 @@ def run(words: Sequence[str], *, data: bytes = b"", timeout: float, enough: Call
 def _converse(
     process: subprocess.Popen[bytes], data: bytes, end: float, timeout: float, enough: Callable[[str], bool] | None
 ) -> Done:
-    assert process.stdin and process.stdout and process.stderr
+    if not process.stdin or not process.stdout or not process.stderr:
+        raise AssertionError("process.stdin is known here")
     texts = {process.stdout: bytearray(), process.stderr: bytearray()}
     with selectors.DefaultSelector() as waiting:
         for stream, text in texts.items():
@@ -89,7 +90,8 @@ def _converse(
 
 
 def _write(process: subprocess.Popen[bytes], waiting: selectors.BaseSelector, rest: memoryview) -> memoryview:
-    assert process.stdin
+    if not process.stdin:
+        raise AssertionError("process.stdin is known here")
     try:
         rest = rest[os.write(process.stdin.fileno(), rest[:65536]):]
     except BlockingIOError:
@@ -156,7 +158,7 @@ def _in_own_file(name: str) -> bool:
     path = os.path.expanduser("~/.ssh/known_hosts")
     if not os.path.exists(path) or not shutil.which("ssh-keygen"):
         return False
-    return subprocess.run(["ssh-keygen", "-F", name, "-f", path], capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+    return subprocess.run(["ssh-keygen", "-F", name, "-f", path], capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 
 class Client:

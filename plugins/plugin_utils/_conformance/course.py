@@ -109,7 +109,8 @@ class Course:
 
     def living(self) -> Node:
         """The node. It is there, as the checks that use it need 'request'."""
-        assert self.node is not None
+        if self.node is None:
+            raise AssertionError("node is known here")
         return self.node
 
     def requirement(self) -> Requirement:
@@ -122,7 +123,8 @@ class Course:
     def order(self, token: str | None = None) -> Order:
         """The very order by which the node was made; with another token another request."""
         choice, wish = self.choice, self.requirement()
-        assert choice is not None
+        if choice is None:
+            raise AssertionError("choice is known here")
         return Order(
             name=wish.name, image=choice.image.item if choice.image else None, flavor=choice.flavor.item,
             network=choice.network.item if choice.network else None, token=token or token_of(self.cloud, self.scope, wish.name),

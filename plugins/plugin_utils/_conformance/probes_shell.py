@@ -47,7 +47,8 @@ def login(course: Course) -> Answer:
 
 def fleet_keys(course: Course) -> Answer:
     access = _access(course)
-    assert access is not None and course.user is not None
+    if access is None or course.user is None:
+        raise AssertionError("access is known here")
     did = course.plan.shell.harden(access, course.user)
     return judging.fleet_keys(course.plan.shell.prove(access, [course.user]), did)
 
@@ -55,7 +56,8 @@ def fleet_keys(course: Course) -> Answer:
 def node_key_removed(course: Course) -> Answer:
     """Out of the key store, of the metadata, of the node; in this order, as what is in the metadata comes back."""
     access = _access(course)
-    assert access is not None and course.user is not None
+    if access is None or course.user is None:
+        raise AssertionError("access is known here")
     node, public, actions = course.living(), course.plan.pair[1], course.actions()
     did, shown = [], []
     if actions.key_store:

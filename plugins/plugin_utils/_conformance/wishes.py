@@ -80,7 +80,8 @@ def chosen(wish: Requirement, catalog: Catalog, *, provider: str, operator_login
             if nothing.code != "no_match":
                 raise
             failure = failure or nothing
-    assert failure is not None
+    if failure is None:
+        raise AssertionError("failure is known here")
     raise failure
 
 

@@ -75,7 +75,7 @@ def _tour_of_hosts(lab: Lab, environment: Mapping[str, str], inventory: list[str
     inside = [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(lab.root), "exec"]
     for command in (
         ["ansible-playbook", *inventory, "playbooks/provision.yml", "-e", "@inventories/lab/requirements/tour.yml"],
-        ["ansible", *inventory, "role_tour", "-m", "ansible.builtin.ping", "--private-key", environment["FLEET_LAB_KEY"], "--ssh-common-args", ssh],
+        ["ansible", *inventory, "role_tour", "-m", "ansible.builtin.ping", "--private-key", environment["FLEET_LAB_KEY"], f"--ssh-common-args={ssh}"],
     ):
         lab.say("$ " + " ".join(command))
         if subprocess.run([*inside, *command], cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode:

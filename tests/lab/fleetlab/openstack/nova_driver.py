@@ -35,7 +35,6 @@ class Driver(fake.FakeDriverWithoutFakeNodes):
         if "STACK_HOOK" in os.environ:
             _call_hook("destroy", instance)
 
-
     def get_console_output(self, context: Any, instance: Any) -> bytes:
         """What the lab's real host behind the server printed, where there is one."""
         try:

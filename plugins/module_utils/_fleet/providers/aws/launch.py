@@ -75,7 +75,8 @@ def _interface(order: Order, group: str | None) -> dict[str, Any]:
     """A public IPv4 address is asked for at launch, which costs no elastic IP and leaves nothing to release. Where nothing is
     wished, the subnet's own settings hold."""
     network = order.network
-    assert network is not None
+    if network is None:
+        raise AssertionError("network is known here")
     interface: dict[str, Any] = {"DeviceIndex": 0, "SubnetId": network.id, "DeleteOnTermination": True}
     if "ipv4" in network.reach and order.reachable != "any":
         interface["AssociatePublicIpAddress"] = (

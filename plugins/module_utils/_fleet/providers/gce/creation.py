@@ -82,7 +82,8 @@ class Creation:
                     raise
                 lost = failure
                 self._run.note(f"{failure.what}: {failure.why}")
-        assert lost is not None
+        if lost is None:
+            raise AssertionError("lost is known here")
         raise lost
 
     # -- where -------------------------------------------------------------------------------------------------

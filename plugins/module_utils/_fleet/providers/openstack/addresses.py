@@ -119,7 +119,8 @@ class Addresses:
             failure = refusal(what, status, told)
             if code_of(status, told) != "address_pool":
                 break
-        assert failure is not None
+        if failure is None:
+            raise AssertionError("failure is known here")
         raise failure
 
     def _attached(self, port: Row) -> tuple[int, dict[str, Any]] | None:

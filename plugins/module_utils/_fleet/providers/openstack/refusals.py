@@ -28,6 +28,7 @@ _FIXES = {
     "refused": "Correct the requirement; catalog_info lists what this cloud has.",
 }
 
+
 def type_of(body: Mapping[str, Any]) -> str:
     """Neutron's name of a failure ("IpAddressGenerationFailure"); empty for other services."""
     told = body.get("NeutronError")

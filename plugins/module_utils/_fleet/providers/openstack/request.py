@@ -58,7 +58,8 @@ def body(order: Order, run: str, *, minor: int, groups: Sequence[str] | None) ->
     run: word that marks the servers of this request. minor: of the compute API. groups: ids of security groups, None for
     the project's default one.
     """
-    assert order.image is not None
+    if order.image is None:
+        raise AssertionError("order.image is known here")
     server: dict[str, Any] = {
         "name": order.name,
         "flavorRef": order.flavor.id,

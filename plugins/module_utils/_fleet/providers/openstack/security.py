@@ -72,8 +72,9 @@ def allowed_by(row: Row) -> Allowed | None:
 def as_row(group_id: str, rule: Allowed) -> dict[str, Any]:
     """The rule as Neutron wants it."""
     protocol = "ipv6-icmp" if (rule.ethertype, rule.protocol) == ("IPv6", "icmp") else rule.protocol
-    row: dict[str, Any] = {"security_group_id": group_id, "direction": "ingress", "ethertype": rule.ethertype, "protocol": protocol,
-           "remote_ip_prefix": rule.source}
+    row: dict[str, Any] = {
+        "security_group_id": group_id, "direction": "ingress", "ethertype": rule.ethertype, "protocol": protocol,
+        "remote_ip_prefix": rule.source}
     if rule.first is not None:
         row.update(port_range_min=rule.first, port_range_max=rule.last)
     return row

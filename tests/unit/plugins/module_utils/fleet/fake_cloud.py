@@ -159,8 +159,9 @@ class World:
 
     # -- the engine's side --------------------------------------------------------------------------------------
     def cloud(self, name: str = "fake", **more: Any) -> Cloud:
-        known: dict[str, Any] = {"source": "fleet.yml", "options": {}, "login_user": None, "ssh_port": None, "bastion": None, "roles": NO_OPERATOR,
-                 "filters": Filters((), {}, ())}
+        known: dict[str, Any] = {
+            "source": "fleet.yml", "options": {}, "login_user": None, "ssh_port": None, "bastion": None, "roles": NO_OPERATOR,
+            "filters": Filters((), {}, ())}
         return Cloud(name=name, provider=self.provider, **{**known, **more})
 
     def spec(self) -> ProviderSpec:

@@ -37,7 +37,8 @@ class Node:
     def turn(self, **more: object) -> dict[str, object]:
         values: dict[str, object] = {"seconds": 20, "wait": 60.0, "check": False, **more}
         return switch.Switch(
-            self.run, lambda: self.now, self.sleep, lambda text: None, "web-1", ("debian", "N"), "fleet", "F", ["ssh-ed25519 AAAA"], "no", **values,  # type: ignore[arg-type]
+            self.run, lambda: self.now, self.sleep, lambda text: None, "web-1", ("debian", "N"), "fleet", "F", ["ssh-ed25519 AAAA"], "no",
+            **values,  # type: ignore[arg-type]
         ).turn()
 
 
