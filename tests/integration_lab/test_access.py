@@ -43,7 +43,8 @@ PLAYBOOK = """
 
 def only(part: str) -> str:
     """A playbook of one part of the role."""
-    return PLAYBOOK.replace("hybridops.fleet.access}", f"hybridops.fleet.access, tasks_from: {part}}}").split("    - ansible.builtin.command", maxsplit=1)[0]
+    book = PLAYBOOK.replace("hybridops.fleet.access}", f"hybridops.fleet.access, tasks_from: {part}}}")
+    return book.split("    - ansible.builtin.command", maxsplit=1)[0]
 
 
 TREE = next((parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections"), None) or os.environ.get(
@@ -146,7 +147,8 @@ systemctl daemon-reload; systemctl reset-failed; systemctl restart ssh; journalc
 
     def methods(self, user: str = "nobody-here") -> str:
         done = subprocess.run([*EXEC, "ssh", "-F", "none", "-o", "PreferredAuthentications=none", "-o", "StrictHostKeyChecking=no", "-o",
-                               "UserKnownHostsFile=/dev/null", f"{user}@{self.address}", "true"], capture_output=True, text=True, timeout=30, check=False)
+                               "UserKnownHostsFile=/dev/null", f"{user}@{self.address}", "true"],
+                              capture_output=True, text=True, timeout=30, check=False)
         return done.stderr
 
     def opens(self, user: str, key: str) -> bool:

@@ -68,7 +68,8 @@ def public_line(path: str | None) -> str:
         return ""
     full = os.path.expanduser(path)
     try:
-        done = subprocess.run(["ssh-keygen", "-y", "-P", "", "-f", full], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            ["ssh-keygen", "-y", "-P", "", "-f", full], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, check=False)
         if done.returncode == 0:
             return done.stdout.strip()
         with open(full + ".pub", encoding="utf-8") as file:
