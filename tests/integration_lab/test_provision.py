@@ -109,6 +109,15 @@ def test_the_end_leaves_every_api_as_it_was(lab: dict[str, str], operator: dict[
     assert "changed=0" in recap
 
 
+def test_the_readme_s_commands_on_booted_hosts(lab: dict[str, str]) -> None:
+    tour = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Five minutes")[2].partition("\n## ")[0]
+    commands = re.findall(r"^python3 (tests/lab exec .*)$", tour, re.MULTILINE)
+    assert len(commands) >= 2
+    for command in commands:
+        good(subprocess.run([sys.executable, *command.split()], cwd=ROOT, env=lab, capture_output=True, text=True, check=False,
+                            stdin=subprocess.DEVNULL))
+
+
 FEW = [{"cloud": "floating", "name": "kill-1", "image": {"distro": "debian"}, "flavor": {"vcpus": 1}},
        {"cloud": "google", "name": "kill-2", "image": {"distro": "debian"}, "flavor": {"vcpus": 1}},
        {"cloud": "amazon", "name": "kill-3", "image": {"distro": "debian"}, "flavor": {"vcpus": 1}}]
