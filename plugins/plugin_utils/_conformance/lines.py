@@ -80,7 +80,8 @@ def swept(rows: Sequence[tuple[str, Sequence[str], Sequence[str], Sequence[str]]
     """What a sweep did: of each cloud what was removed, what is left, and which runs were spared."""
     lines = []
     for cloud, removed, left, spared in rows:
-        lines.append(f"{visible(cloud)}: " + ("removed " + ", ".join(map(visible, removed)) if removed else "nothing to remove"))
+        did = f"removed {', '.join(map(visible, removed))}" if removed else "nothing was removed" if left else "nothing to remove"
+        lines.append(f"{visible(cloud)}: {did}")
         lines += [f"{_INDENT}left: {visible(word)}" for word in left]
         lines += [f"{_INDENT}run {visible(run)} is still going and was left alone" for run in spared]
     return lines
