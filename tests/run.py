@@ -139,8 +139,8 @@ class Runner:
 
     def live(self) -> None:
         """Everything that talks to the lab's endpoints; as root on booted hosts too."""
-        self.on_lab("live", [], "tests/contract", "tests/integration_lab", "--ignore=tests/integration_lab/test_access.py",
-                    "--ignore=tests/integration_lab/test_hosts.py")
+        others = ("access", "hosts", "provision")  # suites with a name of their own
+        self.on_lab("live", [], "tests/contract", "tests/integration_lab", *(f"--ignore=tests/integration_lab/test_{name}.py" for name in others))
 
     def hosts(self) -> None:
         """The life of the lab's booted hosts behind every cloud."""
@@ -151,6 +151,10 @@ class Runner:
         folder = self.lab.run / "access"
         boot = [*self.lab_command("exec"), str(self.bin / "python"), "tests/integration_lab/fresh_hosts.py", str(folder), "3"]
         self.on_lab("access", [boot], "tests/integration_lab/test_access.py", env={"FLEET_ACCESS_HOSTS": str(folder / "hosts.json")})
+
+    def provision(self) -> None:
+        """Two nodes on every cloud through all eight steps, again, away again, and killed in between."""
+        self.on_lab("provision", [], "tests/integration_lab/test_provision.py")
 
     def conformance(self) -> None:
         """The conformance suite on every cloud of the lab, compared with what the layouts make true."""
@@ -182,6 +186,7 @@ STEPS: dict[str, Callable[[Runner], None]] = {
 EXTRA: dict[str, Callable[[Runner], None]] = {
     "access": Runner.access,
     "hosts": Runner.hosts,
+    "provision": Runner.provision,
     "conformance": Runner.conformance,
 }
 """Suites that take too long for every run; each is run by its name, as root."""

@@ -70,7 +70,13 @@ class EverySource(Actions):
                 source.let_go(order, machine_id)
                 self._pause()
                 continue
-            source.bind(order, machine_id)
+            try:
+                source.bind(order, machine_id)
+            except FleetError as failure:
+                if failure.code != "vanished":
+                    raise
+                self._pause()  # a run with the same order gave the machine back, because it saw two
+                continue
             return machine_id
         raise taken(order, "machines of several sources are taken for it: " + ", ".join(
             f"{machine} in {source.scope}" for source, machine in self._claims(order.name)))
