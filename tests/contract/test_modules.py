@@ -30,7 +30,7 @@ WISHES: dict[str, dict[str, Any]] = {
     "provider": {"image": {"distro": "debian"}, "flavor": SMALL},
     "amazon": {"image": {"distro": "debian"}, "flavor": SMALL},
     "google": {"image": {"distro": "debian"}, "flavor": SMALL},
-    "metal": {},
+    "metal": {"scope": "ironic bifrost", "image": {"distro": "debian"}, "flavor": {"vcpus": 4}},
 }
 KEPT = (
     "changed", "failed", "msg", "nodes", "node", "results", "did", "key", "keys", "diff", "chosen", "tags", "images", "networks", "warnings")
