@@ -140,7 +140,8 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         others = ("access", "hosts", "provision")  # suites with a name of their own
-        self.on_lab("live", [], "tests/contract", "tests/integration_lab", *(f"--ignore=tests/integration_lab/test_{name}.py" for name in others), booted=False)
+        ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
+        self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
     def hosts(self) -> None:
         """The life of the lab's booted hosts behind every cloud."""
