@@ -16,7 +16,7 @@ from . import assemble
 from .errors import Failure, FleetError
 from .fleet_file import Cloud, Filters
 from .providers.base import Provider, Run
-from .providers.registry import PROVIDERS
+from .providers.registry import PROVIDERS, load_libraries
 from .retry import Patience
 from .shape import Node, NodeEvidence
 
@@ -85,6 +85,7 @@ class _Collector:
         self.changed = threading.Condition()
 
     def run(self, clouds: Sequence[Cloud]) -> list[Answer]:
+        load_libraries(clouds)
         for number, cloud in enumerate(clouds):
             self._add((number, -1), cloud, None, lambda number=number, cloud=cloud: self._open(number, cloud))  # type: ignore[misc]
         for _number in range(self.settings.workers):

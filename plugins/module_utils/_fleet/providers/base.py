@@ -75,13 +75,15 @@ class ProviderSpec:
 
     identity: strings on which the answer of a cloud depends beyond its options: names of profiles and clouds from the
     environment, digests of credential files (relative ones start at base_dir, the folder of the fleet file). They key
-    the cache; no API call, no SDK import. open: imports the SDK.
+    the cache; no API call, no SDK import. open: imports the SDK. load: imports what
+    opening a cloud with these options needs beside ``client.py``; what it raises, open raises again and names the cloud.
     """
 
     name: str
     options: tuple[Option, ...]
     identity: Callable[[Mapping[str, Any], Mapping[str, str], str], Sequence[str]]
     open: Callable[[Cloud, Run], Provider]
+    load: Callable[[Mapping[str, Any]], None] = lambda options: None
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
