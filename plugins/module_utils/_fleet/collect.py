@@ -183,8 +183,8 @@ def _concluded(evidence: NodeEvidence, cloud: Cloud) -> Node:
 
 
 def wanted(evidence: NodeEvidence, filters: Filters, states: frozenset[str]) -> bool:
-    """Whether a node passes the filters: its state, all tags, any of the names (shell patterns, case kept)."""
-    if evidence.state not in states:
+    """Whether a node passes the filters: its state, all tags, any of the names (shell patterns, case kept), any of the ids."""
+    if evidence.state not in states or (filters.ids and evidence.id not in filters.ids):
         return False
     if filters.names and not any(fnmatch.fnmatchcase(evidence.name or evidence.id, pattern) for pattern in filters.names):
         return False
