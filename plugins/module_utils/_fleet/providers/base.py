@@ -9,6 +9,7 @@ Ansible and decides nothing: roles, addresses and login users are concluded by `
 from __future__ import annotations
 
 import abc
+import copy
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from ..retry import Patience
 from ..shape import NodeEvidence
 
 if TYPE_CHECKING:
-    from ..fleet_file import Cloud
+    from ..fleet_file import Cloud, Filters
     from .actions import Actions
 
 T = TypeVar("T")
@@ -52,6 +53,13 @@ class Provider(abc.ABC):
     def __init__(self, cloud: Cloud, run: Run) -> None:
         self.cloud = cloud
         self.run = run
+
+    def asking(self, filters: Filters) -> Provider:
+        """The same cloud with the same login, to be asked for the nodes that pass these filters instead of its own."""
+        other = copy.copy(self)
+        other.cloud = dataclasses.replace(self.cloud, filters=filters)
+        other.run = dataclasses.replace(self.run, states=frozenset(filters.states))
+        return other
 
     @abc.abstractmethod
     def scopes(self) -> Sequence[str]:
