@@ -36,8 +36,8 @@ def _there(opened: Opened, names: Sequence[str], ids: Sequence[str]) -> list[tup
     """The nodes of these names and of these ids, and those that carry the same mark as one of the latter."""
     found = look_in(opened, names=names) if names else []
     meant = look_in(opened, ids=ids) if ids else []
-    if any(MARK in node.tags for _scope, node in meant):
-        found += look_in(opened, mark=MARK)
+    for mark in dict.fromkeys(node.tags[MARK] for _scope, node in meant if MARK in node.tags):
+        found += look_in(opened, tags={MARK: mark})
     return list({(scope, node.id): (scope, node) for scope, node in found + meant}.values())
 
 

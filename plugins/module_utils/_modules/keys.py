@@ -209,7 +209,7 @@ def _out_of_metadata(module: AnsibleModule, wish: Wish, opened: Opened, public: 
     elif all(opened.actions(scope).key_store for scope in opened.scopes):
         return []
     else:
-        nodes = _living(opened, mark=MARK)
+        nodes = _living(opened, tags={MARK: None})
     did = []
     for scope, node in nodes:
         actions = opened.actions(scope)
