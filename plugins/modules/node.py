@@ -156,8 +156,15 @@ options:
             type: list
             elements: str
   user_data:
-    description: User data for cloud-init or what the image has in its place.
+    description:
+      - User data for cloud-init or what the image has in its place.
+      - It is never shown, here and in O(nodes), as it may hold secrets.
     type: str
+  hidden_user_data:
+    description:
+      - User data by place, as JSON. Filled from O(user_data) and O(nodes) by the controller.
+      - It is one text so that it is hidden as a whole wherever the arguments of the module are shown.
+    type: json
   state:
     description:
       - V(present) sees that the node exists; one that is stopped stays so.
@@ -472,7 +479,8 @@ def main() -> None:
             "login_user": {"type": "str", "default": "fleet-boot"},
             "tags": {"type": "dict", "default": {}},
             "security": {"type": "dict", "options": {"allow": {"type": "list", "elements": "dict", "default": [], "options": ALLOW}}},
-            "user_data": {"type": "str"},
+            "user_data": {"type": "str", "no_log": True},
+            "hidden_user_data": {"type": "json", "no_log": True},
             "state": {"type": "str", "choices": ["present", "started", "stopped", "rebooted", "absent"], "default": "present"},
             "keep_failed": {"type": "bool", "default": False},
             "key_dir": {"type": "path", "no_log": False},

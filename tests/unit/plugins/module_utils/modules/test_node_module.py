@@ -49,6 +49,18 @@ def test_the_documented_fields_of_a_node_are_those_of_the_shape() -> None:
             name: (row["doc"], row["type"]) for name, row in fields.items()}
 
 
+def test_hidden_user_data_is_that_of_the_task_and_of_each_row(run: Run, world: World) -> None:
+    hidden = json.dumps({"all": "#of all", "0": "#of a", "2": "#of c"})
+    nodes = [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d", "user_data": None}]
+    result = run(nodes=nodes, hidden_user_data=hidden, **WISH)
+    assert {order.name: order.user_data for order in world.orders} == {"a": "#of a", "b": "#of all", "c": "#of c", "d": None}
+    assert "#of" not in json.dumps(result)
+    run(name="e", hidden_user_data=hidden, **WISH)
+    run(name="f", user_data="#in sight", **WISH)
+    assert [order.user_data for order in world.orders[-2:]] == ["#of all", "#in sight"]
+    assert "'hidden_user_data' is not a mapping" in run(name="g", hidden_user_data="[1]", **WISH)["msg"]
+
+
 def test_results_are_as_documented(run: Run, world: World) -> None:
     made = run(name="web", security={"allow": [{"port": 22}]}, **WISH)
     again = run(name="web", **WISH)
