@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from .catalog import CatalogFlavor, CatalogImage, meet
 from .errors import FleetError
-from .picks import Pick, no_match, rejected, words
+from .picks import ANOTHER, Pick, no_match, rejected, words
 from .requirement import FlavorWish
 
 _MIB_PER_VCPU = 4096  # a vCPU weighs as much as that much memory
@@ -26,7 +26,8 @@ def pick_flavor(
     for flavor in flavors:
         reasons = flavor_misses(wish, flavor, image, zones, without)
         if reasons:
-            misses.append((len(reasons) + distance(wish, flavor), f"{flavor.name}: {', '.join(reasons)}"))
+            apart = ANOTHER if wish.name and not _named(wish, flavor) else 0
+            misses.append((len(reasons) + distance(wish, flavor) + apart, f"{flavor.name}: {', '.join(reasons)}"))
         else:
             fits.append(flavor)
     if not fits:
@@ -43,7 +44,7 @@ def flavor_misses(
 ) -> list[str]:
     """Why a flavor does not fit, in words; empty when it does."""
     reasons = []
-    if wish.name and wish.name not in (flavor.name, flavor.id):
+    if wish.name and not _named(wish, flavor):
         reasons.append("has another name")
     least_memory = max(wish.memory_mib or 0, image.min_memory_mib if image else 0)
     least_disk = max(wish.disk_gib or 0, image.min_disk_gib if image else 0)
@@ -67,6 +68,10 @@ def flavor_misses(
     if flavor.legacy and not wish.name:
         reasons.append("is of a previous generation")
     return reasons
+
+
+def _named(wish: FlavorWish, flavor: CatalogFlavor) -> bool:
+    return wish.name in (flavor.name, flavor.id)
 
 
 def size(flavor: CatalogFlavor) -> tuple[float, int, int, str]:

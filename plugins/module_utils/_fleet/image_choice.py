@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from . import distro
 from .catalog import CatalogImage, image_login
 from .errors import FleetError
-from .picks import Pick, no_match, rejected, words
+from .picks import ANOTHER, Pick, no_match, rejected, words
 from .requirement import ImageWish
 
 
@@ -30,7 +30,8 @@ def pick_image(
     for image in images:
         reasons = _image_misses(wish, image, provider, without, operator_login, arches)
         if reasons:
-            misses.append((len(reasons), f"{image.name}: {', '.join(reasons)}"))
+            apart = ANOTHER if (wish.id and wish.id != image.id) or (wish.name and not _named(wish.name, image.name)) else 0
+            misses.append((len(reasons) + apart, f"{image.name}: {', '.join(reasons)}"))
         else:
             fits.append(image)
     if not fits:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from .catalog import CatalogNetwork, meet, reach_rank
-from .picks import Pick, no_match, rejected, words
+from .picks import ANOTHER, Pick, no_match, rejected, words
 from .requirement import FAMILIES, NetworkWish
 from .shape import Node
 
@@ -96,11 +96,13 @@ def _judged(
     names = collections.Counter(network.name for network in networks)
     for network in networks:
         families, reasons = _network_misses(wish, network, zones, without)
+        apart = 0
         if meant is not None and network.id not in meant:
             reasons.insert(0, "has another name")
+            apart = ANOTHER
         label = network.name if names[network.name] == 1 else f"{network.name} ({network.id})"
         if reasons:
-            misses.append((len(reasons), f"{label}: {', '.join(reasons)}"))
+            misses.append((len(reasons) + apart, f"{label}: {', '.join(reasons)}"))
         else:
             fits.append(_Fit(network, families, _network_rank(wish, network, families), label))
     return fits, misses

@@ -13,6 +13,7 @@ from .requirement import FlavorWish, ImageWish, NetworkWish
 T = TypeVar("T")
 
 NEAREST = 3  # how many near misses an error names
+ANOTHER = 1000  # how much further something is that was not named: what was named is the nearest, whatever it lacks
 REJECTED = 10  # how many rejected candidates a result names
 
 

@@ -186,3 +186,11 @@ def test_zones_that_meet() -> None:
 def test_the_first_of_equals_is_by_name_and_id() -> None:
     pick, _families = pick_network(NetworkWish(), [subnet("b", US), subnet("a", US)])
     assert pick.item.name == "a"
+
+
+def test_what_was_named_is_the_nearest_whatever_it_lacks() -> None:
+    far = subnet("z", EU, usable=False, why_not="is DRAINING", how={"ipv4": "none"})
+    assert "nearest: z: is DRAINING, is in eu-a and eu-b" in refusal((*AUTO, far), network={"name": "z"}, zone="us-a")
+    assert "nearest: zed: 1 vCPU" in refusal(AUTO, (SMALL, flavor("zed", memory_mib=1)), flavor={"name": "zed", "vcpus": 8, "memory_mib": 99})
+    old = image("z", usable=False, why_not="is DEPRECATED", distro="rocky")
+    assert "nearest: z: is rocky, is DEPRECATED" in refusal(AUTO, images=(image("a"), old), image={"name": "z", "distro": "debian"})
