@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from .errors import FleetError
-from .finding import GONE, look_up, nodes_of
+from .finding import GONE, look_in
 from .fleet_file import Cloud
 from .opened import Opened
 from .outcomes import POLL, Making, Outcome, at_once, failures_into
@@ -19,7 +19,7 @@ def absent(cloud: Cloud, names: Sequence[str], ids: Sequence[str], making: Makin
     """The end of nodes, and of everything made for them, also of what an earlier run left. A node that this collection did
     not make (no mark) goes only when its id is given, and then nothing else does."""
     opened = Opened(cloud, making.settings)
-    there = list(nodes_of(look_up(cloud, [] if ids else names, making.settings)))
+    there = _there(opened, names, ids)
     ends = [_named(cloud, name, there) for name in names] + [_identified(node_id, there) for node_id in ids]
     todo = [end for end in ends if not end.outcome.failure]
     act = _foretell if making.check else _end
@@ -30,6 +30,15 @@ def absent(cloud: Cloud, names: Sequence[str], ids: Sequence[str], making: Makin
 
     at_once(todo, go, making.workers)
     return [end.outcome for end in ends]
+
+
+def _there(opened: Opened, names: Sequence[str], ids: Sequence[str]) -> list[tuple[str, Node]]:
+    """The nodes of these names and of these ids, and those that carry the same mark as one of the latter."""
+    found = look_in(opened, names=names) if names else []
+    meant = look_in(opened, ids=ids) if ids else []
+    if any(MARK in node.tags for _scope, node in meant):
+        found += look_in(opened, mark=MARK)
+    return list({(scope, node.id): (scope, node) for scope, node in found + meant}.values())
 
 
 @dataclasses.dataclass(slots=True)

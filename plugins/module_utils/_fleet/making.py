@@ -390,7 +390,8 @@ class _Present:
         for twin in surplus:
             actions.delete(twin)
             job.outcome.did.append(f"removed {twin}, which a run that was ended had made beside {right}")
-        wait_gone(actions, surplus, CLEAN_UP, self.making)
+        if surplus:
+            wait_gone(actions, surplus, CLEAN_UP, self.making)
         word = actions.publish(job.order, job.node_id)
         if word:
             job.outcome.did.append(word)

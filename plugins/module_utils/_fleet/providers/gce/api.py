@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FleetError
+from ...name_patterns import start_of
 from ...retry import parse_retry_after
 from . import faults
 from .shape import NEVER_EXTRA, STATES
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ...fleet_file import Filters
 
 PAGE_SIZE = 500  # the most the API gives at once
+IDS_AT_ONCE = 40  # in one filter: the address of a request may not grow without bound
 
 _FIELDS = {
     "id": "", "name": "", "status": "", "zone": "", "creationTimestamp": "", "machineType": "", "cpuPlatform": "",
@@ -77,9 +79,18 @@ NETWORKS_QUERY = {"maxResults": str(PAGE_SIZE), "fields": "kind,nextPageToken,it
 
 def _filter(filters: Filters, states: Collection[str]) -> str:
     statuses = [] if "unknown" in states else [theirs for theirs, ours in STATES.items() if ours in states]
-    terms = [_any("status", statuses), _any("name", _exact(filters.names))]
+    starts = [start_of(pattern) for pattern in filters.names]
+    terms = [_any("status", statuses), _any("name", _exact([start.text if start.whole else "*" for start in starts]))]
+    if 0 < len(filters.ids) <= IDS_AT_ONCE:
+        terms.append(any_id(filters.ids))
     terms += [_any(f"labels.{key}", _exact(values)) for key, values in filters.tags.items() if _PLAIN.fullmatch(key)]
     return " AND ".join(term for term in terms if term)
+
+
+def any_id(node_ids: Sequence[str]) -> str:
+    """A filter for instances of these ids; anything that is no id of Google's cannot be there."""
+    terms = [f"(id = {node_id})" for node_id in node_ids if re.fullmatch(r"[0-9]+", node_id)] or ["(id = 0)"]
+    return terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
 
 
 def _exact(values: Sequence[str]) -> Sequence[str]:
