@@ -47,6 +47,10 @@ class Place:
         row = self.api.instance(outcome.node.id)
         return row["zone"].rpartition("/")[2], row["networkInterfaces"][0]["subnetwork"].partition("/v1/")[2]
 
+    def remove(self) -> None:
+        outcomes = absent(cloud(self.key_file, self.project), self.names, [], Making(60, 4, settings()))
+        assert not [outcome.failure for outcome in outcomes if outcome.failure]
+
     def refused(self, name: str, **wished: Any) -> str:
         outcome = self.make(name, **wished)
         assert outcome.failure
@@ -58,8 +62,7 @@ def living(project: str, key_file: Path) -> Iterator[Place]:
     before = place.api.things()
     yield place
     place.api.client.call("POST", "_lab/clear", {})
-    outcomes = absent(cloud(key_file, project), place.names, [], Making(60, 4, settings()))
-    assert not [outcome.failure for outcome in outcomes if outcome.failure]
+    place.remove()
     assert place.api.things() == before
 
 
@@ -191,6 +194,28 @@ def test_a_node_in_a_network_of_the_host_project(spoke: Place) -> None:
     outcome = spoke.make("spoke-1", network={"name": "corp"})
     assert not outcome.failure
     assert not outcome.changed
+
+
+def test_rules_are_in_the_project_of_the_network(spoke_key: Path, tmp_path: Path, spoke: Place) -> None:
+    rules = {"allow": [{"port": 22, "from": ["203.0.113.0/24"]}]}
+    words = spoke.refused("spoke-4", network={"name": "corp"}, security=rules)
+    assert f"The network is of project {HOST} (Shared VPC), and so are its firewall rules: grant roles/compute.securityAdmin there" in words
+
+    admin = Place(SERVICE, make_project(SERVICE, tmp_path, account="network", **{HOST: "admin"}))
+    hub = Api(HOST, make_project(HOST, tmp_path, account="look"))
+    before = hub.things()
+    hub.do("POST", "global/firewalls", {"name": "theirs", "network": "global/networks/corp", "description": "fleet_node=spoke-5",
+                                        "allowed": [{"IPProtocol": "icmp"}]})  # of a node of that name in another project
+    outcome = admin.make("spoke-5", network={"name": "corp"}, security=rules)
+    assert outcome.node, outcome.failure
+    (tag,) = admin.api.instance(outcome.node.id)["tags"]["items"]
+    made = [row for row in hub.read("global/firewalls")["items"] if tag in row.get("targetTags", ())]
+    assert sorted(row["priority"] for row in made) == [1000, 65533]
+    assert {row["network"].partition("/v1/")[2] for row in made} == {f"projects/{HOST}/global/networks/corp"}
+    assert {row["description"] for row in made} == {f"fleet_node=spoke-5 project={SERVICE}"}
+    admin.remove()
+    assert {link.rpartition("/")[2] for link in hub.things() - before} == {"theirs"}
+    hub.do("DELETE", "global/firewalls/theirs")
 
 
 def test_whoever_may_use_nothing_there_has_the_own_networks(spoke_key: Path, tmp_path: Path) -> None:

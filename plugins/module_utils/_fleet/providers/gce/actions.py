@@ -22,6 +22,7 @@ from .lists import WITHHELD
 from .login import items_of, os_login_on
 from .names import label_key, labels
 from .offers import Offers
+from .shared_vpc import SharedVpc
 
 if TYPE_CHECKING:
     from ...fleet_file import Cloud
@@ -44,8 +45,9 @@ class GceActions(Actions):
         self._reader = reader
         self._calls = Calls(reader, writer, run, scope)
         self._instances = Instances(self._calls)
-        self._offers = Offers(self._calls, run, cloud.options["zones"], cloud.roles)
-        self._belongings = Belongings(self._calls)
+        shared = SharedVpc(self._calls, run)
+        self._offers = Offers(self._calls, shared, run, cloud.options["zones"], cloud.roles)
+        self._belongings = Belongings(self._calls, shared)
         self._addresses = Addresses(self._calls, self._instances)
         self._creation = Creation(
             self._calls, self._instances, self._offers, self._belongings, run, self._os_login, cloud.options["zones"])

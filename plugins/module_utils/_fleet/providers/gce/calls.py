@@ -28,7 +28,12 @@ class Calls:
         self.project = project
         self._reader = reader
         self._writer = writer
+        self._run = run
         self._patience = run.patience
+
+    def of(self, project: str) -> Calls:
+        """The same below another project."""
+        return Calls(self._reader, self._writer, self._run, project)
 
     def get(self, what: str, path: str, query: Mapping[str, str] | None = None) -> Row:
         """One resource. Raises FleetError (not_found)."""

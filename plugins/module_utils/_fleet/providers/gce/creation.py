@@ -115,7 +115,7 @@ class Creation:
     # -- making ------------------------------------------------------------------------------------------------
     def _insert(self, order: Order, zone: str, os_login: bool) -> str:
         what = f"make instance {order.name} in {zone}"
-        body = insertion.body(order, zone, os_login=os_login)
+        body = insertion.body(order, zone, project=self._calls.project, os_login=os_login)
         said = digest(json.dumps(body, sort_keys=True))  # another order of that name is another request
         for life in range(_LIVES):
             try:

@@ -104,6 +104,12 @@ def _unkeepable(key: str, why: str) -> FleetError:
         f"keep tag '{key}' as a label", why=why, code="refused", fix="Rename the tag, or shorten its value.")
 
 
-def mark_words(name: str) -> str:
-    """The mark in the description of what takes no labels."""
-    return f"{MARK}={name}"
+def mark_words(name: str, project: str | None = None) -> str:
+    """The mark in the description of what takes no labels; project: the node's, where it is not the thing's own."""
+    return f"{MARK}={name}" + (f" project={project}" if project else "")
+
+
+def network_tag(name: str, project: str | None = None) -> str:
+    """The network tag that only this node has; project: the node's, where its network is another project's and others make
+    nodes there, too."""
+    return f"{short(name, LONGEST - 9)}-{digest(project)}" if project else short(name)
