@@ -44,7 +44,16 @@ def for_instances(filters: Filters, states: frozenset[str]) -> list[dict[str, An
 
 def exactly(name: str, values: Sequence[str]) -> dict[str, Any]:
     """One filter of a list call for exactly these values, whatever signs they hold."""
-    return {"Name": name, "Values": ["".join(f"\\{sign}" if sign in "*?\\" else sign for sign in value) for value in values]}
+    return {"Name": name, "Values": [_literally(value) for value in values]}
+
+
+def beginning(name: str, start: str) -> dict[str, Any]:
+    """One filter of a list call for all values that begin so, whatever signs that holds."""
+    return {"Name": name, "Values": [_literally(start) + "*"]}
+
+
+def _literally(value: str) -> str:
+    return "".join(f"\\{sign}" if sign in "*?\\" else sign for sign in value)
 
 
 def _within_limits(pushed: list[tuple[str, list[str]]]) -> list[dict[str, Any]]:
