@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import parse_clouds
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 

@@ -7,9 +7,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from .errors import FleetError
+from .finding import living_by_id, look_up
 from .fleet_file import Cloud
-from .making import POLL, Making, Outcome, at_once, copied, failures_into, living_by_id, look_up
 from .opened import Opened
+from .outcomes import POLL, Making, Outcome, at_once, copied, failures_into
 from .providers.actions import Status
 from .shape import Node
 

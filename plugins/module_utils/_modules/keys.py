@@ -14,9 +14,10 @@ from ansible.module_utils.basic import AnsibleModule
 from .._fleet import key_ring
 from .._fleet.collect import Settings
 from .._fleet.errors import FleetError
+from .._fleet.finding import living, living_by_id, look_up
 from .._fleet.fleet_file import Cloud
-from .._fleet.making import at_once, living, living_by_id, look_up
 from .._fleet.opened import Opened, at
+from .._fleet.outcomes import at_once
 from .._fleet.providers.actions import MARK, Actions
 from .._fleet.shape import Node
 from .front import Clouds, settings_of

@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._fleet import key_ring, making, powering, requirement
+from .._fleet import ending, finding, key_ring, making, powering, requirement
 from .._fleet.errors import FleetError
 from .._fleet.fleet_file import Cloud
-from .._fleet.making import Making, Outcome
+from .._fleet.outcomes import Making, Outcome, at_once, copied
 from .._fleet.providers.actions import MARK
 from .._fleet.records import as_dict
 from .._fleet.requirement import Requirement
@@ -32,7 +32,7 @@ def node(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
     if given["id"]:
         if given["state"] != "absent":
             raise FleetError("'id' is for state: absent only", fix="Name the node with 'name'.", code="argument")
-        return _result(module, making.absent(clouds.named(), [], [given["id"]], plan))
+        return _result(module, ending.absent(clouds.named(), [], [given["id"]], plan))
     rows = _rows(given)
     batches: dict[str, list[dict[str, Any]]] = {}
     places = [(row.pop("cloud", None) or given["cloud"] or "", str(row.get("name"))) for row in rows]
@@ -44,7 +44,7 @@ def node(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
     def go(name: str) -> None:
         done.update({(name, outcome.name): outcome for outcome in _go(module, work[name], plan)})
 
-    making.at_once(list(work), go, len(work))
+    at_once(list(work), go, len(work))
     return _result(module, [done[place] for place in places])
 
 
@@ -72,8 +72,8 @@ def _go(module: AnsibleModule, batch: _Batch, plan: Making) -> list[Outcome]:
     cloud = batch.cloud
     try:
         if state == "absent":
-            return making.absent(cloud, batch.names, [], plan)
-        outcomes = making.there(cloud, batch.names, plan) if state in ("stopped", "rebooted") else making.present(cloud, batch.wanted, plan)
+            return ending.absent(cloud, batch.names, [], plan)
+        outcomes = finding.there(cloud, batch.names, plan) if state in ("stopped", "rebooted") else making.present(cloud, batch.wanted, plan)
         strangers = [f"{outcome.name} ({outcome.node.id})" for outcome in outcomes if outcome.node and MARK not in outcome.node.tags]
         if strangers and state in ("present", "started"):
             module.warn(f"cloud '{cloud.name}': not made by this collection, and taken as it is: {', '.join(strangers)}")
@@ -81,7 +81,7 @@ def _go(module: AnsibleModule, batch: _Batch, plan: Making) -> list[Outcome]:
             powering.bring(cloud, outcomes, state, plan)
         return outcomes
     except FleetError as failure:
-        return [Outcome(name, failure=making.copied(failure).at(cloud.name)) for name in batch.names]
+        return [Outcome(name, failure=copied(failure).at(cloud.name)) for name in batch.names]
 
 
 def _rows(given: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,9 +10,10 @@ from ansible.module_utils.basic import AnsibleModule
 from .._fleet import powering
 from .._fleet.collect import Settings
 from .._fleet.errors import FleetError
+from .._fleet.finding import living_by_id, look_up, tag_changes
 from .._fleet.fleet_file import DEFAULT_STATES, Cloud
-from .._fleet.making import Making, Outcome, living_by_id, look_up, tag_changes
 from .._fleet.opened import Opened, at
+from .._fleet.outcomes import Making, Outcome
 from .._fleet.records import as_dict
 from .front import described, progress, settings_of
 from .reading import select

@@ -13,8 +13,8 @@ from .._fleet import catalog as catalogs
 from .._fleet.collect import Settings, collect
 from .._fleet.errors import FleetError
 from .._fleet.fleet_file import DEFAULT_STATES, Cloud, Filters
-from .._fleet.making import at_once
 from .._fleet.opened import Opened
+from .._fleet.outcomes import at_once
 from .._fleet.records import as_dict
 from .._fleet.shape import Node
 from .front import settings_of

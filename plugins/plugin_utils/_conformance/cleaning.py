@@ -6,10 +6,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import absent
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making, absent, look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 

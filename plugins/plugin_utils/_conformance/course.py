@@ -11,9 +11,11 @@ from typing import Any
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making, look_up, token_of
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import token_of
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import Requirement
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.selection import Choice

@@ -23,9 +23,9 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog imp
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud, Filters
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_role import NO_OPERATOR
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.options import Option
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order, Status, StoredKey
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, ProviderSpec, Run
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.registry import PROVIDERS

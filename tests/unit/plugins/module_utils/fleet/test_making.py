@@ -9,16 +9,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog, CatalogZone
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import absent
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up, there
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Filters
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import (
-    Outcome,
-    absent,
-    look_up,
-    present,
-    there,
-    token_of,
-)
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import present, token_of
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Outcome
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import Requirement
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.fake_cloud import (
@@ -595,6 +591,43 @@ def test_names_that_several_machines_have_are_refused(begin: Callable[[World], W
     outcome, = run(world)
     assert "2 machines have that name: i-1 in one, i-2 in two" in told(outcome)
     assert not world.did()
+
+
+@pytest.mark.parametrize("pending", [0.0, 30.0])
+def test_what_ended_runs_made_twice_is_settled_by_the_next(pending: float, begin: Callable[[World], World]) -> None:
+    world = begin(floating())
+    world.add("web", on=TENANT, runs_at=pending)
+    world.add("web", on=TENANT, runs_at=pending)
+    foretold, = run(world, check=True)
+    assert [word for word in foretold.did if "would remove i-2, which runs that were ended made beside i-1" in word]
+    assert not world.did()
+    outcome, = run(world)
+    assert not outcome.failure, told(outcome)
+    assert any("removed i-2" in word for word in outcome.did)
+    world.sleep(100)
+    assert outcome.node is not None
+    assert [one.id for one in world.living()] == [outcome.node.id] == ["i-1"]
+    again, = run(world)
+    assert (again.failure, again.changed) == (None, False)
+
+
+def test_a_node_that_gave_way_to_that_of_another_run_is_no_loss(begin: Callable[[World], World], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = begin(floating())
+    rival = world.add("web", on=TENANT, looks=1, token="another")  # not listed at the first look
+    sleep = world.sleep
+
+    def removed_meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        for one in world.machines.values():
+            if one is not rival and one.ends is None:
+                one.ends = world.now + 1
+
+    monkeypatch.setattr(world, "sleep", removed_meanwhile)
+    outcome, = run(world)
+    assert not outcome.failure, told(outcome)
+    assert any(f"gave way to {rival.id}" in word for word in outcome.did)
+    assert outcome.node is not None
+    assert [one.id for one in world.living()] == [rival.id] == [outcome.node.id]
 
 
 def test_a_stranger_is_taken_as_it_is(begin: Callable[[World], World]) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 from ansible_collections.hybridops.fleet.plugins.module_utils._modules import node as work

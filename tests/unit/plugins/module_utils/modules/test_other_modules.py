@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._modules import power as power_work
 from ansible_collections.hybridops.fleet.plugins.modules import catalog_info, node_info, node_power, node_tags

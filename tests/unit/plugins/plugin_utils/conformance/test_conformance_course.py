@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import DEFAULT_STATES, Cloud
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.registry import PROVIDERS
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import cleaning, guard, suite

@@ -281,7 +281,8 @@ def test_whose_things_there_are(gce: ChangingGce, actions: GceActions) -> None:
             "id": f"{len(gce.resources)}", "name": name, "zone": f"{BASE}/zones/europe-west1-b", "labels": {MARK: mark}}
     gce.resources["zones/europe-west1-b/disks/used"] = {
         "name": "used", "zone": f"{BASE}/zones/europe-west1-b", "labels": {MARK: "x-3"}, "users": ["x"]}
-    for name, description in (("rule", "fleet_node=x-4"), ("other", "fleet_node=y-4"), ("words", "of fleet_node=x-5"), ("theirs", "x-6"), ("bare", "")):
+    rules = {"rule": "fleet_node=x-4", "other": "fleet_node=y-4", "words": "of fleet_node=x-5", "theirs": "x-6", "bare": ""}
+    for name, description in rules.items():
         gce.resources[f"global/firewalls/{name}"] = {"name": name, "description": description}
     assert actions.marked("x-") == {"x-1", "x-2", "x-4"}
     assert gce.bodies == []
