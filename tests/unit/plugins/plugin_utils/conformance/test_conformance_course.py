@@ -91,7 +91,7 @@ def test_a_cloud_with_floating_addresses(go: Go) -> None:
     state = FakeCloud(floating=True, sticky=True)
     report = go(state)
     found = verdicts(report)
-    assert (found["public_address"], found["address_stays"], found["deletion"]) == ("PARTIAL", "YES", "YES")
+    assert (found["default_address"], found["public_address"], found["address_stays"], found["deletion"]) == ("NO", "YES", "YES", "YES")
     assert "allocated floating IP" in report.finding("public_address").evidence
     assert "floating IP" in report.finding("deletion").evidence
     assert state.empty
