@@ -10,7 +10,7 @@ from ...catalog import Catalog
 from ...errors import FleetError
 from ...host_keys import from_console
 from ..actions import Actions, Order, Status
-from ..base import Run
+from ..base import Run, together
 from . import api, keys
 from .addresses import Addresses
 from .belongings import Belongings
@@ -124,6 +124,10 @@ class GceActions(Actions):
 
     def leftovers(self, name: str) -> list[str]:
         return self._belongings.found(name)
+
+    def marked(self, prefix: str) -> set[str]:
+        nodes, others = together(self._instances.marks, self._belongings.marks)
+        return {mark for mark in nodes | others if mark.startswith(prefix)}
 
     def clean(self, name: str) -> list[str]:
         return self._belongings.remove(name)

@@ -12,7 +12,7 @@ from ..actions import MARK, Order
 from ..base import together
 from . import api, firewall
 from .calls import Calls
-from .names import is_name, mark_words
+from .names import is_name, mark_words, marked_by
 from .shape import last_part
 
 Row = Mapping[str, Any]
@@ -47,6 +47,13 @@ class Belongings:
         firewalls, disks = together(lambda: self._firewalls(name), lambda: self._disks(name))
         return [*map(_rule_words, firewalls), *map(_disk_words, disks)]
 
+    def marks(self) -> set[str]:
+        """The nodes that anything was made for."""
+        firewalls, disks = together(
+            lambda: self._firewall_rows("list firewall rules of nodes", {}), lambda: self._disk_rows("list disks of nodes", f"labels.{MARK} : *"))
+        told = [marked_by(str(row.get("description") or "")) for row in firewalls]
+        return {str(mark) for mark in (*told, *(disk["labels"][MARK] for disk in disks)) if mark}
+
     def remove(self, name: str) -> list[str]:
         """Remove it; in words what was removed."""
         if not is_name(name):
@@ -63,10 +70,11 @@ class Belongings:
     def _firewalls(self, name: str) -> list[str]:
         """Names of the firewall rules that carry the node's mark."""
         mark = mark_words(name)
-        query = {**_FIREWALLS, "filter": f'description = "{mark}"'}
-        rows = self._calls.lists.rows(
-            f"list firewall rules of node {name}", self._calls.project, "global/firewalls", query, _firewall_page)
+        rows = self._firewall_rows(f"list firewall rules of node {name}", {"filter": f'description = "{mark}"'})
         return [row["name"] for row in rows if row.get("description") == mark]
+
+    def _firewall_rows(self, what: str, wanted: Mapping[str, str]) -> list[Row]:
+        return self._calls.lists.rows(what, self._calls.project, "global/firewalls", {**_FIREWALLS, **wanted}, _firewall_page)
 
     def _make_firewall(self, body: Row) -> None:
         try:
@@ -81,9 +89,13 @@ class Belongings:
     # -- disks -------------------------------------------------------------------------------------------------
     def _disks(self, name: str) -> list[Row]:
         """Disks with the node's mark that no instance uses. Normally none: they go with their instance."""
-        query = {**_DISKS, "filter": f'labels.{MARK} = "{name}"'}
-        rows = self._calls.lists.rows(f"list disks of node {name}", self._calls.project, "aggregated/disks", query, _disk_page)
-        return [row for row in rows if (row.get("labels") or {}).get(MARK) == name and not row.get("users")]
+        rows = self._disk_rows(f"list disks of node {name}", f'labels.{MARK} = "{name}"')
+        return [row for row in rows if row["labels"][MARK] == name]
+
+    def _disk_rows(self, what: str, wanted: str) -> list[Row]:
+        """Disks with a mark that no instance uses. A server may have left out the filter."""
+        rows = self._calls.lists.rows(what, self._calls.project, "aggregated/disks", {**_DISKS, "filter": wanted}, _disk_page)
+        return [row for row in rows if (row.get("labels") or {}).get(MARK) and not row.get("users")]
 
     def _remove_disk(self, disk: Row) -> str | None:
         path = f"zones/{last_part(disk['zone'])}/disks/{disk['name']}"

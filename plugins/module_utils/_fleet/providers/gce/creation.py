@@ -71,7 +71,7 @@ class Creation:
                 self._belongings.secure(order)
                 return str(left["id"])
         if stranger:
-            raise _taken(order.name, last_part(stranger.get("zone")) or "")
+            raise _taken(order.name, stranger)
         self._belongings.secure(order)
         lost: FleetError | None = None
         for zone in zones:
@@ -157,7 +157,7 @@ class Creation:
                 self._run.patience.sleep(0.25 * 2**glance)
                 continue
             if not _ours(found, order.name):
-                raise _taken(order.name, zone)
+                raise _taken(order.name, found)
             left = self._lasting(zone, found)
             return str(left["id"]) if left else None
         raise taken  # not an instance: a disk of that name, for example, and the words say so
@@ -200,7 +200,9 @@ def _check_region(what: str, order: Order, region: str | None) -> None:
             fix="Name a zone of that region, or a network of the zone's.")
 
 
-def _taken(name: str, zone: str) -> FleetError:
+def _taken(name: str, row: Row) -> FleetError:
+    mark = (row.get("labels") or {}).get(MARK)
+    maker = f"made for node {mark} (label {MARK})" if mark else f"not made by this collection (no label {MARK})"
     return FleetError(
-        f"make instance {name}", why=f"an instance of that name is in {zone}, and was not made by this collection (no label {MARK})",
+        f"make instance {name}", why=f"zone {last_part(row.get('zone'))} has an instance of that name already, {maker}",
         code="exists", fix="Choose another name, or remove that instance.")

@@ -107,3 +107,8 @@ def _unkeepable(key: str, why: str) -> FleetError:
 def mark_words(name: str) -> str:
     """The mark in the description of what takes no labels."""
     return f"{MARK}={name}"
+
+
+def marked_by(description: str) -> str | None:
+    """The node whose mark a description is; None for any other."""
+    return description.removeprefix(mark_words("")) if description.startswith(mark_words("")) else None
