@@ -19,11 +19,12 @@ from .ending import wait_gone
 from .errors import FleetError
 from .finding import GONE, asked, has_address, living, look_up, nodes_of, tag_changes
 from .fleet_file import Cloud
+from .network_choice import networks_of, pick_network
 from .opened import Opened
 from .outcomes import POLL, Making, Outcome, at_once, copied, failures_into
 from .providers.actions import MARK, Order, Status
 from .requirement import NetworkWish, Requirement
-from .selection import Choice, choose, pick_network
+from .selection import Choice, choose
 from .shape import Node
 
 REPICKS = 8  # other choices tried when a chosen image or zone turns out not to be had
@@ -228,9 +229,7 @@ class _Present:
         node, wish = job.outcome.node, job.requirement.network
         if node is None:
             raise AssertionError("node is known here")
-        places = {place for interface in node.interfaces for place in (interface.network_id, interface.network) if place}
-        networks = [network for network in catalog.networks if network.id in places] or [
-            network for network in catalog.networks if network.name in places]
+        networks = networks_of(node, catalog.networks)
         families = wish.families or ("ipv4",)
         network = None
         if networks:
@@ -505,9 +504,9 @@ def not_to_be_had(code: str, order: Order, provider: str, catalog: Catalog) -> s
         return {order.image.id}
     if provider == "metal":
         return {order.flavor.id} if code in ("taken", "capacity") else set()
-    if code == "capacity" and order.network and order.network.zone and order.zone is None:
-        zone = order.network.zone  # the zone is full, whatever subnet of it is asked for
-        return {order.network.id, *(network.id for network in catalog.networks if network.zone == zone)}
+    if code == "capacity" and order.network and order.network.zones and order.zone is None:
+        full = set(order.network.zones)  # whatever network of these zones is asked for
+        return {order.network.id, *(network.id for network in catalog.networks if network.zones and full.issuperset(network.zones))}
     return set()
 
 

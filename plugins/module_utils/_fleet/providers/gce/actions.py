@@ -44,7 +44,7 @@ class GceActions(Actions):
         self._reader = reader
         self._calls = Calls(reader, writer, run, scope)
         self._instances = Instances(self._calls)
-        self._offers = Offers(self._calls.lists, run, scope, cloud.options["zones"], cloud.roles)
+        self._offers = Offers(self._calls, run, cloud.options["zones"], cloud.roles)
         self._belongings = Belongings(self._calls)
         self._addresses = Addresses(self._calls, self._instances)
         self._creation = Creation(

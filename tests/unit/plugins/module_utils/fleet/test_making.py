@@ -499,7 +499,7 @@ def test_without_another_image_the_first_choice_is_in_the_words(begin: Callable[
 
 
 def zones() -> World:
-    subnets = [network(f"{kind}-{zone}", zone=zone, default=kind == "a") for zone in ("z1", "z2") for kind in ("a", "b")]
+    subnets = [network(f"{kind}-{zone}", zones=(zone,), default=kind == "a") for zone in ("z1", "z2") for kind in ("a", "b")]
     return World(Catalog(IMAGES, FLAVORS, tuple(subnets)), provider="aws")
 
 
@@ -509,7 +509,7 @@ def test_a_full_zone_is_left_with_all_its_subnets(begin: Callable[[World], World
     outcome, = run(world, wish())
     assert not outcome.failure
     assert world.orders[-1].network is not None
-    assert world.orders[-1].network.zone == "z2"
+    assert world.orders[-1].network.zones == ("z2",)
     assert len(world.did("create")) == 2
 
 
