@@ -213,6 +213,8 @@ def test_rules_are_in_the_project_of_the_network(spoke_key: Path, tmp_path: Path
     assert sorted(row["priority"] for row in made) == [1000, 65533]
     assert {row["network"].partition("/v1/")[2] for row in made} == {f"projects/{HOST}/global/networks/corp"}
     assert {row["description"] for row in made} == {f"fleet_node=spoke-5 project={SERVICE}"}
+    assert opened(admin.key_file, SERVICE).marked("spoke-") == {"spoke-5"}
+    assert all(word.endswith(f" of project {HOST}") for word in opened(admin.key_file, SERVICE).leftovers("spoke-5"))
     admin.remove()
     assert {link.rpartition("/")[2] for link in hub.things() - before} == {"theirs"}
     hub.do("DELETE", "global/firewalls/theirs")

@@ -168,6 +168,12 @@ class Actions(abc.ABC):
         """What still carries the mark of that name, beside nodes, in words ("floating IP 203.0.113.7"). Only reads."""
 
     @abc.abstractmethod
+    def marked(self, prefix: str) -> set[str]:
+        """The marks (names of nodes) beginning with that prefix that anything in this scope carries: nodes, what
+        ``leftovers`` tells, and keys of the key store, also of nodes that are gone. Only reads. prefix: not empty, as some
+        key stores keep no mark, and a key is then taken for one by its name."""
+
+    @abc.abstractmethod
     def clean(self, name: str) -> list[str]:
         """Remove what was made for the node of that name and is marked so: addresses, security groups, volumes. The node
         itself is gone. Returns words of what was removed; removing it again removes nothing."""

@@ -10,7 +10,7 @@ from ...catalog import Catalog
 from ...errors import FleetError
 from ...host_keys import from_console
 from ..actions import Actions, Order, Status
-from ..base import Run
+from ..base import Run, together
 from . import api, keys
 from .addresses import Addresses
 from .belongings import Belongings
@@ -21,6 +21,7 @@ from .instances import Instances
 from .lists import WITHHELD
 from .login import items_of, os_login_on
 from .names import label_key, labels
+from .node_rules import NodeRules
 from .offers import Offers
 from .shared_vpc import SharedVpc
 
@@ -47,10 +48,11 @@ class GceActions(Actions):
         self._instances = Instances(self._calls)
         shared = SharedVpc(self._calls, run)
         self._offers = Offers(self._calls, shared, run, cloud.options["zones"], cloud.roles)
-        self._belongings = Belongings(self._calls, shared)
+        rules = NodeRules(self._calls, shared)
+        self._belongings = Belongings(self._calls, rules)
         self._addresses = Addresses(self._calls, self._instances)
         self._creation = Creation(
-            self._calls, self._instances, self._offers, self._belongings, run, self._os_login, cloud.options["zones"])
+            self._calls, self._instances, self._offers, rules, run, self._os_login, cloud.options["zones"])
 
     def catalog(self, parts: frozenset[str], image_names: Sequence[str] = ()) -> Catalog:
         return self._offers.catalog(parts, image_names)
@@ -126,6 +128,10 @@ class GceActions(Actions):
 
     def leftovers(self, name: str) -> list[str]:
         return self._belongings.found(name)
+
+    def marked(self, prefix: str) -> set[str]:
+        nodes, others = together(self._instances.marks, self._belongings.marks)
+        return {mark for mark in nodes | others if mark.startswith(prefix)}
 
     def clean(self, name: str) -> list[str]:
         return self._belongings.remove(name)

@@ -85,6 +85,16 @@ class Calls:
         """A change, and the end of its operation."""
         self.finish(what, self.begin(method, what, path, body, query=query))
 
+    def remove(self, what: str, path: str) -> bool:
+        """Delete a resource, and see its end; whether it was there."""
+        try:
+            self.do("DELETE", what, path)
+        except FleetError as failure:
+            if failure.code == "not_found":
+                return False
+            raise
+        return True
+
     def operation(self, what: str, path: str) -> Row | None:
         """An operation as it stands, None when Google has forgotten it."""
         return self.find(what, path)

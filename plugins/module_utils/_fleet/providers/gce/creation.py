@@ -21,11 +21,11 @@ from ...errors import FleetError
 from ..actions import MARK, Order
 from ..base import Run, together
 from . import insertion
-from .belongings import Belongings
 from .calls import Calls, operation_path
 from .catalog import home_region
 from .instances import Instances
 from .names import check_name, digest, labels, request_id, rotated
+from .node_rules import NodeRules
 from .offers import Offers
 from .shape import last_part
 
@@ -43,13 +43,13 @@ class Creation:
     """Makes the instances of one project. os_login: whether its metadata turns OS Login on."""
 
     def __init__(
-        self, calls: Calls, instances: Instances, offers: Offers, belongings: Belongings, run: Run,
+        self, calls: Calls, instances: Instances, offers: Offers, rules: NodeRules, run: Run,
         os_login: Callable[[], bool], only_zones: Sequence[str],
     ) -> None:
         self._calls = calls
         self._instances = instances
         self._offers = offers
-        self._belongings = belongings
+        self._rules = rules
         self._run = run
         self._os_login = os_login
         self._only_zones = only_zones
@@ -69,11 +69,11 @@ class Creation:
             if not _ours(row, order.name):
                 stranger = row if zone in zones else stranger
             elif left := self._lasting(zone, row):
-                self._belongings.secure(order)
+                self._rules.secure(order)
                 return str(left["id"])
         if stranger:
-            raise _taken(order.name, last_part(stranger.get("zone")) or "")
-        self._belongings.secure(order)
+            raise _taken(order.name, stranger)
+        self._rules.secure(order)
         lost: FleetError | None = None
         for zone in zones:
             try:
@@ -160,7 +160,7 @@ class Creation:
                 self._run.patience.sleep(0.25 * 2**glance)
                 continue
             if not _ours(found, order.name):
-                raise _taken(order.name, zone)
+                raise _taken(order.name, found)
             left = self._lasting(zone, found)
             return str(left["id"]) if left else None
         raise taken  # not an instance: a disk of that name, for example, and the words say so
@@ -180,7 +180,9 @@ def _ours(row: Row, name: str) -> bool:
     return (row.get("labels") or {}).get(MARK) == name
 
 
-def _taken(name: str, zone: str) -> FleetError:
+def _taken(name: str, row: Row) -> FleetError:
+    mark = (row.get("labels") or {}).get(MARK)
+    maker = f"made for node {mark} (label {MARK})" if mark else f"not made by this collection (no label {MARK})"
     return FleetError(
-        f"make instance {name}", why=f"an instance of that name is in {zone}, and was not made by this collection (no label {MARK})",
+        f"make instance {name}", why=f"zone {last_part(row.get('zone'))} has an instance of that name already, {maker}",
         code="exists", fix="Choose another name, or remove that instance.")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import FleetError
-from ..actions import Status
+from ..actions import MARK, Status
 from ..base import together
 from . import api, faults
 from .calls import Calls
@@ -40,6 +40,11 @@ class Instances:
         """The instances of that name, of which there may be one in each zone."""
         found = self._listed(f"look for instance {name}", f'name = "{name}"')
         return [row for row in found if row.get("name") == name]
+
+    def marks(self) -> set[str]:
+        """The nodes that instances were made for."""
+        found = self._listed("look for instances of nodes", f"labels.{MARK} : *")
+        return {str(mark) for row in found if (mark := (row.get("labels") or {}).get(MARK))}
 
     def in_zone(self, zone: str, name: str) -> Row | None:
         """The instance of that name in that zone."""

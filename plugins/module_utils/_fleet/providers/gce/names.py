@@ -113,3 +113,10 @@ def network_tag(name: str, project: str | None = None) -> str:
     """The network tag that only this node has; project: the node's, where its network is another project's and others make
     nodes there, too."""
     return f"{short(name, LONGEST - 9)}-{digest(project)}" if project else short(name)
+
+
+def marked_by(description: str, project: str | None = None) -> str | None:
+    """The node whose mark a description is, with the same project; None for any other description."""
+    front, end = mark_words(""), mark_words("", project).removeprefix(mark_words(""))
+    name = description.removeprefix(front).removesuffix(end)
+    return name if is_name(name) and description == mark_words(name, project) else None

@@ -280,6 +280,21 @@ def test_disks_are_cleaned_only_when_they_are_marked_and_free(gce: ChangingGce, 
     assert actions.leftovers("Not A Name") == actions.clean("Not A Name") == []
 
 
+def test_whose_things_there_are(gce: ChangingGce, actions: GceActions) -> None:
+    labels = {"instances/live": "x-1", "instances/other": "y-1", "disks/free": "x-2", "disks/other": "y-2"}
+    for place, mark in labels.items():
+        name = place.rpartition("/")[2]
+        gce.resources[f"zones/europe-west1-b/{place}"] = {
+            "id": f"{len(gce.resources)}", "name": name, "zone": f"{BASE}/zones/europe-west1-b", "labels": {MARK: mark}}
+    gce.resources["zones/europe-west1-b/disks/used"] = {
+        "name": "used", "zone": f"{BASE}/zones/europe-west1-b", "labels": {MARK: "x-3"}, "users": ["x"]}
+    rules = {"rule": "fleet_node=x-4", "other": "fleet_node=y-4", "words": "of fleet_node=x-5", "theirs": "x-6", "bare": ""}
+    for name, description in rules.items():
+        gce.resources[f"global/firewalls/{name}"] = {"name": name, "description": description}
+    assert actions.marked("x-") == {"x-1", "x-2", "x-4"}
+    assert gce.bodies == []
+
+
 # ----------------------------------------------------------------------------------------------- existing nodes
 @pytest.fixture
 def node(gce: ChangingGce, actions: GceActions) -> str:
