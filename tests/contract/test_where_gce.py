@@ -6,65 +6,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import CatalogNetwork
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import absent
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import present
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making, Outcome
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import parse
 from fleetlab.core import Lab
 
-from .gce_project import KEY, Api, cloud, make_project, opened, settings
+from .gce_project import Api, Place, living, make_project, opened
 
 RUN = secrets.token_hex(3)  # a lab may have been through these tests before
 CUSTOM, AUTO, HOST, SERVICE = (f"acme-{name}-{RUN}" for name in ("where", "auto", "hub", "spoke"))
 FULL = {"match": "instances.insert", "code": 503, "reason": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": "The zone does not have enough resources"}
-SMALL = {"vcpus": 2, "memory_mib": 2048}
-
-
-class Place:
-    """A project in which nodes are made, and removed again."""
-
-    def __init__(self, project: str, key_file: Path) -> None:
-        self.project, self.key_file = project, key_file
-        self.api = Api(project, key_file)
-        self.names: list[str] = []
-
-    def make(self, name: str, **wished: Any) -> Outcome:
-        self.names.append(name)
-        wanted = {"name": name, "image": {"distro": "debian", "version": "12"}, "flavor": SMALL, "public_key": KEY, **wished}
-        keys = {"zones": wanted.pop("only_zones", [])}
-        (outcome,) = present(cloud(self.key_file, self.project, **keys), [parse(wanted, "test")], Making(60, 4, settings()))
-        return outcome
-
-    def made(self, name: str, **wished: Any) -> tuple[str, str]:
-        """Zone and subnetwork of a node that is made; both from the API."""
-        outcome = self.make(name, **wished)
-        assert not outcome.failure, outcome.failure
-        assert outcome.node
-        row = self.api.instance(outcome.node.id)
-        return row["zone"].rpartition("/")[2], row["networkInterfaces"][0]["subnetwork"].partition("/v1/")[2]
-
-    def remove(self) -> None:
-        outcomes = absent(cloud(self.key_file, self.project), self.names, [], Making(60, 4, settings()))
-        assert not [outcome.failure for outcome in outcomes if outcome.failure]
-
-    def refused(self, name: str, **wished: Any) -> str:
-        outcome = self.make(name, **wished)
-        assert outcome.failure
-        return str(outcome.failure)
-
-
-def living(project: str, key_file: Path) -> Iterator[Place]:
-    place = Place(project, key_file)
-    before = place.api.things()
-    yield place
-    place.api.client.call("POST", "_lab/clear", {})
-    place.remove()
-    assert place.api.things() == before
-
 
 # ------------------------------------------------------------------------------------------- a project without default network
 @pytest.fixture(scope="module")

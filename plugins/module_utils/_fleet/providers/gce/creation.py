@@ -21,7 +21,7 @@ from ...errors import FleetError
 from ..actions import MARK, Order
 from ..base import Run, together
 from . import insertion
-from .calls import Calls, operation_path
+from .calls import Calls
 from .catalog import home_region
 from .instances import Instances
 from .names import check_name, digest, labels, request_id, rotated
@@ -139,7 +139,7 @@ class Creation:
                 raise
             target = str(operation.get("targetId"))
             if not done:
-                self._instances.begun(target, operation_path(operation))
+                self._instances.begun(target, operation, makes=True)
             found = self._instances.in_zone(zone, order.name)
             if found and _ours(found, order.name) and (str(found["id"]) == target or self._lasting(zone, found)):
                 return str(found["id"])
