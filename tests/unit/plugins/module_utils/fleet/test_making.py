@@ -831,6 +831,22 @@ def test_both_of_two_nodes_of_ours_go_with_their_name(begin: Callable[[World], W
     assert (world.machines, world.marked("web")) == ({}, [])
 
 
+@pytest.mark.parametrize("state", ["told", "foretold"])
+def test_what_is_a_renamed_node_s_stays_while_it_lives(state: str, begin: Callable[[World], World]) -> None:
+    world = begin(floating())
+    run(world)
+    world.living()[0].name = "renamed"  # in the cloud's console; it keeps its mark
+    run(world)
+    before = world.marked("web")
+    outcome, = absent(world.cloud(), ["renamed"], [], world.making(check=state == "foretold"))
+    assert not outcome.failure, told(outcome)
+    assert outcome.did == ["removed i-1" if state == "told" else "would remove i-1"]
+    assert world.marked("web") == before
+    absent(world.cloud(), ["renamed", "web"], [], world.making())
+    world.sleep(10)
+    assert (world.living(), world.marked("web")) == ([], [])
+
+
 def test_what_a_killed_run_left_without_a_node_goes_too(begin: Callable[[World], World]) -> None:
     world = begin(World(scopes=("one", "two")))
     world.groups.add(("two", "web"))
