@@ -187,6 +187,19 @@ class _Present:
                         self._as_it_is(job, catalog)
                     else:
                         self._choose(job, catalog)
+                        self._check(job)
+
+    def _check(self, job: _Job) -> None:
+        """What would be refused for sure, or give a node that nobody can log in to."""
+        order, actions = job.order, self.opened.actions(job.scope)
+        if order is None:
+            raise AssertionError("order is known here")
+        actions.check(order)
+        # in check mode the key may be one that an earlier task would have made
+        if order.key_name and not order.public_key and not actions.key_store and not self.making.check:
+            raise FleetError(
+                f"make node {job.name}", why=f"key '{order.key_name}' is not in the key ring of this controller, and the cloud keeps none by name",
+                code="no_key", fix="Make it with module ssh_key first, or give 'public_key'.")
 
     def _catalog(self, scope: str, jobs: Sequence[_Job]) -> Catalog:
         new = [job for job in jobs if not job.existed]

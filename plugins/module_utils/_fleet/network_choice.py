@@ -62,12 +62,9 @@ def networks_of(node: Node, networks: Sequence[CatalogNetwork]) -> list[CatalogN
     are parts of (a VPC), the parts that hold its addresses."""
     told = {place for interface in node.interfaces for place in (interface.network_id, interface.network) if place}
     here = [network for network in networks if meet(network.zones, (node.zone,) if node.zone else ())]
-    for named in (lambda network: network.id in told, lambda network: bool(told.intersection((network.name, *network.aliases)))):
-        found = [network for network in here if named(network)]
-        if found:
-            inside = [network for network in found if _holds(network, node)]
-            return inside or found
-    return []
+    found = [network for network in here if network.id in told] or [
+        network for network in here if told.intersection((network.name, *network.aliases))]
+    return [network for network in found if _holds(network, node)] or found
 
 
 def _holds(network: CatalogNetwork, node: Node) -> bool:

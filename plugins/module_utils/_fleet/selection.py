@@ -70,7 +70,8 @@ def choose(
 
 def _check_zone(zone: str | None, catalog: Catalog) -> None:
     """Raises FleetError for a zone in which nothing is offered, on clouds that tell where things are."""
-    known = {one for item in (*catalog.flavors, *catalog.networks) for one in item.zones}
+    offered = [*(flavor.zones for flavor in catalog.flavors), *(network.zones for network in catalog.networks)]
+    known = {one for zones in offered for one in zones}
     if zone and known and zone not in known:
         near = difflib.get_close_matches(zone, sorted(known), NEAREST, 0.0)
         raise FleetError("choose the zone", why=f"neither flavors nor networks are offered in zone '{zone}'", code="no_match",

@@ -20,7 +20,7 @@ from .creation import Creation
 from .instances import Instances
 from .lists import WITHHELD
 from .login import items_of, os_login_on
-from .names import label_key, labels
+from .names import check_name, label_key, labels
 from .node_rules import NodeRules
 from .offers import Offers
 from .shared_vpc import SharedVpc
@@ -95,6 +95,9 @@ class GceActions(Actions):
         return os_login_on(items_of(metadata))
 
     # -- nodes -------------------------------------------------------------------------------------------------
+    def check(self, order: Order) -> None:
+        check_name(order.name)
+
     def create(self, order: Order) -> str:
         return self._creation.create(order)
 
