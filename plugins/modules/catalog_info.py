@@ -214,9 +214,10 @@ networks:
       type: list
       elements: str
       returned: always
-    zone:
-      description: Zone that it is in; nothing when it is in all.
-      type: str
+    zones:
+      description: Zones in which nodes can be attached to it; empty for all.
+      type: list
+      elements: str
       returned: always
     usable:
       description: Whether nodes can be attached to it.

@@ -181,7 +181,7 @@ def test_networks_are_what_the_layout_makes_true(catalog: Catalog) -> None:
     assert by_name["boston"].zone == "us-east-1-bos-1a"
     assert "nat" in by_name["private"].why["ipv4"].lower()
     assert "igw-" in by_name["public"].why["ipv4"]
-    assert all(row.usable and row.zone for row in catalog.networks)
+    assert all(row.usable and row.zones for row in catalog.networks)
     defaults = [row for row in catalog.networks if row.default]
     assert defaults
     assert all((row.reach["ipv4"], row.how["ipv4"]) == ("floating", "assigned") for row in defaults)

@@ -8,7 +8,7 @@ As with nodes there are two layers where something is concluded: an image carrie
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -24,6 +24,11 @@ REACHES = ("public", "floating", "external", "private", "unknown")
 def reach_rank(role: str) -> int:
     """Place of a role among REACHES; one that is none of them (management, which only an operator gives) comes last."""
     return REACHES.index(role) if role in REACHES else len(REACHES)
+
+
+def meet(first: Collection[str], second: Collection[str]) -> bool:
+    """Whether two things that are offered in these zones can be had together; empty means everywhere."""
+    return not first or not second or not set(first).isdisjoint(second)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +90,9 @@ class CatalogNetwork:
     families that the network has. how: family -> what has to be done for it: "direct" (the address on the interface is
     it), "assigned" (the cloud maps one when the node starts), "floating" (an address must be attached), "none" (there is
     no way to a public one). why: family -> the reason of both, as a clause. usable: whether nodes may be attached;
-    default: the cloud's own choice when none is named. zone: where it is, None for everywhere in the region.
+    default: the cloud's own choice when none is named. zones: where nodes can be attached to it, empty for everywhere.
+    aliases: other names and ids that mean it, among others perhaps (its VPC's). rank orders networks that are otherwise equal
+    (smaller is preferred: near before far, own before another project's).
     """
 
     id: str
@@ -94,10 +101,12 @@ class CatalogNetwork:
     how: Mapping[str, str] = field(default_factory=dict)
     why: Mapping[str, str] = field(default_factory=dict)
     cidrs: tuple[str, ...] = ()
-    zone: str | None = None
+    zones: tuple[str, ...] = ()
     usable: bool = True
     why_not: str = ""
     default: bool = False
+    aliases: tuple[str, ...] = ()
+    rank: int = 0
     extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -159,6 +168,6 @@ def _flavor(flavor: CatalogFlavor) -> dict[str, Any]:
 def _network(network: CatalogNetwork) -> dict[str, Any]:
     return {
         "id": network.id, "name": network.name, "role": network.role, "reach": dict(network.reach), "how": dict(network.how),
-        "why": dict(network.why), "cidrs": list(network.cidrs), "zone": network.zone, "usable": network.usable,
+        "why": dict(network.why), "cidrs": list(network.cidrs), "zones": list(network.zones), "usable": network.usable,
         "why_not": network.why_not, "default": network.default,
     }

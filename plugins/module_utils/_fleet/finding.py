@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .collect import Answer, Settings, collect
 from .errors import FleetError
-from .fleet_file import Cloud
+from .fleet_file import Cloud, Filters
+from .name_patterns import pattern_of
+from .opened import Opened
 from .outcomes import Making, Outcome
 from .requirement import Requirement
 from .shape import STATES, Node
@@ -20,17 +22,33 @@ _ALL_STATES = tuple(STATES)
 def look_up(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
     """The nodes of those names (all nodes without names) in every scope of the cloud. Raises the first FleetError: a part
     that cannot be asked may hold the node."""
-    answers = asked(cloud, names, settings)
+    return _whole(asked(cloud, names, settings))
+
+
+def asked(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
+    return collect([dataclasses.replace(cloud, filters=_exactly(names))], dataclasses.replace(settings, states=_ALL_STATES))
+
+
+def look_in(opened: Opened, *, names: Sequence[str] = (), ids: Sequence[str] = (), mark: str = "") -> list[tuple[str, Node]]:
+    """(scope, node) of those with one of the names, one of the ids, that tag; of all without any of them. In a cloud that is
+    open, of which as little is listed as it can filter by. Raises the first FleetError, as ``look_up``."""
+    return passing(opened, _exactly(names, ids, {mark: ()} if mark else {}))
+
+
+def passing(opened: Opened, filters: Filters) -> list[tuple[str, Node]]:
+    """(scope, node) of those that pass the filters. Raises the first FleetError: a part that cannot be asked may hold a node."""
+    return list(nodes_of(_whole(opened.read(filters))))
+
+
+def _exactly(names: Sequence[str], ids: Sequence[str] = (), tags: Mapping[str, tuple[str, ...]] | None = None) -> Filters:
+    return Filters(_ALL_STATES, tags or {}, tuple(map(pattern_of, names)), tuple(ids))
+
+
+def _whole(answers: list[Answer]) -> list[Answer]:
     for answer in answers:
         if answer.failure:
             raise answer.failure.error
     return answers
-
-
-def asked(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
-    # a pattern's signs are no part of a node's name
-    filters = dataclasses.replace(cloud.filters, states=_ALL_STATES, tags={}, names=tuple(names))
-    return collect([dataclasses.replace(cloud, filters=filters)], dataclasses.replace(settings, states=_ALL_STATES))
 
 
 def living(answers: Sequence[Answer]) -> dict[str, list[tuple[str, Node]]]:
@@ -42,9 +60,9 @@ def living(answers: Sequence[Answer]) -> dict[str, list[tuple[str, Node]]]:
     return found
 
 
-def living_by_id(answers: Sequence[Answer], ids: Sequence[str]) -> dict[str, tuple[str, Node]]:
-    """Id -> (scope, node) of those that are there."""
-    return {node.id: (scope, node) for scope, node in nodes_of(answers) if node.id in ids and node.state not in GONE}
+def living_in(opened: Opened, ids: Sequence[str]) -> dict[str, tuple[str, Node]]:
+    """Id -> (scope, node) of those that are there and not on their way out."""
+    return {node.id: (scope, node) for scope, node in look_in(opened, ids=ids) if node.state not in GONE} if ids else {}
 
 
 def nodes_of(answers: Sequence[Answer]) -> Iterator[tuple[str, Node]]:

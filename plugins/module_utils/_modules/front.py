@@ -15,7 +15,7 @@ from .._fleet.collect import Settings
 from .._fleet.errors import FleetError, FleetFileError
 from .._fleet.fleet_file import DEFAULT_STATES, Cloud, parse_clouds
 from .._fleet.options import Option
-from .._fleet.providers.registry import PROVIDERS
+from .._fleet.providers.registry import PROVIDERS, load_libraries
 
 T = TypeVar("T")
 
@@ -64,6 +64,7 @@ class Clouds:
         clouds = parse_clouds({name: entry}, source)
         if not clouds:
             raise FleetError(f"cloud '{name}' is switched off", why=f"enabled: false in {source}", fix="Set enabled: true.", code="disabled")
+        load_libraries(clouds)  # here, as the work on several clouds is done by threads
         return clouds[0]
 
 

@@ -135,6 +135,10 @@ class Actions(abc.ABC):
         return False
 
     # -- steps 4 and 5: nodes ----------------------------------------------------------------------------------
+    def check(self, order: Order) -> None:  # noqa: B027  most clouds refuse nothing for sure
+        """Raises FleetError for an order that the cloud would refuse whatever it has, such as a name that it does not take.
+        Pure; asked for all orders before the first is carried out, also in check mode."""
+
     @abc.abstractmethod
     def create(self, order: Order) -> str:
         """Ask for the node, with its security group where rules are given; returns its id. One request, sent again with

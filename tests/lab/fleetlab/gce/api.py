@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import creation, fields, instances, marks, network, projects, reading, storage
+from . import creation, fields, instances, marks, network, projects, reading, shared_vpc, storage
 from .catalog import PUBLIC_IMAGES, REGIONS, ZONES
 from .discovery import Discovery, Method
 from .errors import ApiError, Json, forbidden, invalid, missing_scope
@@ -53,7 +53,7 @@ def handlers(discovery: Discovery) -> dict[str, Handler]:
         for verb, reader in _READERS.items()
         if f"{collection}.{verb}" in discovery.methods
     }
-    for module in (network, storage, creation, instances, marks, projects):
+    for module in (network, storage, creation, instances, marks, projects, shared_vpc):
         served |= module.HANDLERS
     unknown = sorted(set(served) - set(discovery.methods))
     if unknown:
@@ -112,6 +112,8 @@ class ComputeApi:
         """:raises ApiError: 403."""
         project = params["project"]
         if project in PUBLIC_IMAGES and method.only_reads:
+            return
+        if method.id == "subnetworks.listUsable" and principal.grants.get(project) in shared_vpc.USERS:
             return
         if not principal.may(project, method.only_reads):
             verb = {"insert": "create", "aggregatedList": "list", "wait": "get"}.get(method.verb, method.verb)

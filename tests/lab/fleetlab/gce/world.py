@@ -38,6 +38,7 @@ class World:
         self.principals = Principals(base_url)
         self.consoles: dict[str, str] = {}  # path of an instance -> what its serial port printed
         self.guest_attributes: dict[str, dict[str, str]] = {}  # path of an instance -> namespace/key -> value
+        self.hosts: dict[str, str] = {}  # service project -> host project of its Shared VPC
         self.restarts: dict[str, float] = {}  # id of an instance -> when it was last started again or reset
         with self.store.lock:
             catalog.add_public_images(self.store)

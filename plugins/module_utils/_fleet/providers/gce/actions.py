@@ -20,7 +20,7 @@ from .creation import Creation
 from .instances import Instances
 from .lists import WITHHELD
 from .login import items_of, os_login_on
-from .names import label_key, labels
+from .names import check_name, label_key, labels
 from .offers import Offers
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class GceActions(Actions):
         self._reader = reader
         self._calls = Calls(reader, writer, run, scope)
         self._instances = Instances(self._calls)
-        self._offers = Offers(self._calls.lists, run, scope, cloud.options["zones"], cloud.roles)
+        self._offers = Offers(self._calls, run, cloud.options["zones"], cloud.roles)
         self._belongings = Belongings(self._calls)
         self._addresses = Addresses(self._calls, self._instances)
         self._creation = Creation(
@@ -104,6 +104,9 @@ class GceActions(Actions):
         return os_login_on(items_of(metadata))
 
     # -- nodes -------------------------------------------------------------------------------------------------
+    def check(self, order: Order) -> None:
+        check_name(order.name)
+
     def create(self, order: Order) -> str:
         return self._creation.create(order)
 

@@ -34,6 +34,10 @@ class Calls:
         """One resource. Raises FleetError (not_found)."""
         return self._reader.get(what, self.project, path, query or {}, _as_it_is)
 
+    def get_as_writer(self, what: str, path: str, query: Mapping[str, str] | None = None) -> Row:
+        """One resource that Google shows only to tokens that may change things."""
+        return self._writer().get(what, self.project, path, query or {}, _as_it_is)
+
     def find(self, what: str, path: str, query: Mapping[str, str] | None = None) -> Row | None:
         """One resource, None when there is none."""
         try:

@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...catalog import meet
 from ...errors import FleetError
 from ..actions import MARK, Order
 from ..base import Run, together
@@ -76,7 +77,7 @@ class Creation:
         lost: FleetError | None = None
         for zone in zones:
             try:
-                return self._insert(_in_zone(marked, zone), zone, os_login)
+                return self._insert(marked, zone, os_login)
             except FleetError as failure:
                 if failure.code != "capacity":
                     raise
@@ -91,22 +92,24 @@ class Creation:
         """The zones to try, in order. Raises FleetError when there is none."""
         what = f"choose a zone for node {order.name}"
         usable = self._offers.usable_zones()
-        region_of = {zone.name: zone.region for zone in usable}
-        offered = order.flavor.zones or tuple(region_of)
+        names = [zone.name for zone in usable]
+        bound = order.network.zones if order.network else ()
         if order.zone:
-            if order.zone not in region_of:
+            if order.zone not in names:
                 raise FleetError(what, why=f"zone {order.zone} is not there, not up, or not among 'zones' of the fleet file",
-                                 code="refused", fix=f"Zones that can be used: {', '.join(region_of) or 'none'}.")
-            _check_region(what, order, region_of[order.zone])
+                                 code="refused", fix=f"Zones that can be used: {', '.join(names) or 'none'}.")
+            if order.network and not meet(bound, (order.zone,)):
+                raise FleetError(what, why=f"network {order.network.name} is in {', '.join(bound)}, not in {order.zone}", code="refused",
+                                 fix="Name a zone of those, or a network of that zone's region.")
             return [order.zone]
-        region = order.network.extra["region"] if order.network else home_region(usable, self._run.environ, self._only_zones)
-        zones = [zone for zone in offered if region_of.get(zone) == region]
-        if not zones and _spans_regions(order):
-            others = sorted({theirs for zone in offered if (theirs := region_of.get(zone))})
-            zones = [zone for zone in offered if others and region_of.get(zone) == others[0]]
+        zones = [name for name in names if meet(order.flavor.zones, (name,)) and meet(bound, (name,))]
+        if not bound:  # a network of the whole world: near before far
+            home = home_region(usable, self._run.environ, self._only_zones)
+            zones = [zone.name for zone in usable if zone.name in zones and zone.region == home] or zones
         if not zones:
-            raise FleetError(what, why=f"{order.flavor.name} is not offered in any zone of {region} that can be used", code="refused",
-                             fix="Choose another flavor, or a network of another region.")
+            where = f"of those of network {order.network.name}" if order.network and bound else "that can be used"
+            raise FleetError(what, why=f"{order.flavor.name} is not offered in any zone {where}", code="refused",
+                             fix="Choose another flavor, or another network.")
         return rotated(order.name, zones)
 
     # -- making ------------------------------------------------------------------------------------------------
@@ -175,29 +178,6 @@ class Creation:
 
 def _ours(row: Row, name: str) -> bool:
     return (row.get("labels") or {}).get(MARK) == name
-
-
-def _in_zone(order: Order, zone: str) -> Order:
-    """The order with the subnetwork that its network has in the zone's region, where it spans regions."""
-    region = zone.rpartition("-")[0]
-    network = order.network
-    if network is None or network.extra["region"] == region:
-        return order
-    home, _slash, name = network.id.partition("/regions/")
-    theirs = f"{home}/regions/{region}/subnetworks/{name.rpartition('/')[2]}"
-    return dataclasses.replace(order, network=dataclasses.replace(network, id=theirs, extra={**network.extra, "region": region}))
-
-
-def _spans_regions(order: Order) -> bool:
-    """Whether the network has a subnetwork of its own name in every region, as those in auto mode have."""
-    return order.network is not None and order.network.name == last_part(order.network.extra["network"])
-
-
-def _check_region(what: str, order: Order, region: str | None) -> None:
-    if order.network and order.network.extra["region"] != region and not _spans_regions(order):
-        raise FleetError(
-            what, why=f"subnetwork {order.network.name} is in {order.network.extra['region']}, zone {order.zone} is not", code="refused",
-            fix="Name a zone of that region, or a network of the zone's.")
 
 
 def _taken(name: str, row: Row) -> FleetError:

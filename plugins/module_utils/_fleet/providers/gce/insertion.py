@@ -50,6 +50,8 @@ def interface(order: Order) -> dict[str, Any]:
     network = order.network
     if network is None:
         return {"network": "global/networks/default", **({"accessConfigs": [NAT]} if wants_nat(order) else {})}
+    if "/subnetworks/" not in network.id:  # of the oldest kind, which has none
+        return {"network": network.id, **({"accessConfigs": [NAT]} if wants_nat(order) else {})}
     nic: dict[str, Any] = {"subnetwork": network.id}
     if "ipv6" not in network.reach:
         nic["stackType"] = "IPV4_ONLY"

@@ -18,7 +18,6 @@ from .shape import STATES, last_part
 
 Row = Mapping[str, Any]
 
-CHUNK = 40  # ids in one filter: the address of a request may not grow without bound
 _BRIEF = "id,name,zone,status,statusMessage,labels"
 _IN_LIST = f"kind,id,nextPageToken,warning,unreachables,items/*/warning,items/*/instances({_BRIEF})"
 
@@ -98,8 +97,8 @@ class Instances:
         gone: lists lag behind, and a filter that was understood otherwise must not pass for an end."""
         found: dict[str, Row] = {}
         if len(wanted) != 1 or self._path(wanted[0]) is None:
-            chunks = [wanted[start:start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-            lists = together(*(functools.partial(self._listed, "look for instances", _any_id(chunk)) for chunk in chunks)) if chunks else []
+            chunks = [wanted[start:start + api.IDS_AT_ONCE] for start in range(0, len(wanted), api.IDS_AT_ONCE)]
+            lists = together(*(functools.partial(self._listed, "look for instances", api.any_id(chunk)) for chunk in chunks)) if chunks else []
             found = {str(row["id"]): row for rows in lists for row in rows if str(row["id"]) in wanted}
         missing = [node_id for node_id in wanted if node_id not in found]
         known = {node_id: path for node_id in missing if (path := self._path(node_id))}
@@ -130,11 +129,6 @@ class Instances:
 def gone(what: str, node_id: str, project: str) -> FleetError:
     return FleetError(what, why=f"project {project} has no instance {node_id}", code="not_found",
                       fix="It may have been deleted; node_info and the inventory show what there is.")
-
-
-def _any_id(node_ids: Sequence[str]) -> str:
-    """A filter for these ids; anything that is no id of Google's cannot be there."""
-    return " OR ".join(f"(id = {node_id})" for node_id in node_ids if node_id.isdecimal()) or "(id = 0)"
 
 
 def _status(row: Row) -> Status:

@@ -145,6 +145,8 @@ class World:
         self.kill_after = False
         self.warned: list[str] = []
         self.hidden_labels = False
+        self.logins = 0
+        self.asked: list[Filters] = []
         for name, value in behaviour.items():
             assert hasattr(self, name), name
             setattr(self, name, value)
@@ -265,6 +267,8 @@ class FakeProvider(Provider):
     def __init__(self, world: World, cloud: Cloud, run: Run) -> None:
         super().__init__(cloud, run)
         self.world = world
+        with world.lock:
+            world.logins += 1
 
     def scopes(self) -> Sequence[str]:
         return self.world.scopes
@@ -275,6 +279,7 @@ class FakeProvider(Provider):
     def evidence(self, scope: str) -> Iterable[NodeEvidence]:
         world = self.world
         with world.lock:
+            world.asked.append(self.cloud.filters)
             planned = world.lists.get(scope)
             failure = planned.pop(0) if planned else None
             if failure:
