@@ -21,7 +21,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened impo
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 
 from .conftest import FLEET_FILE, TREE, described
-from .test_actions_gce import settings
+from .gce_project import settings
 
 SMALL = {"vcpus": 1, "memory_mib": 512}
 WISHES: dict[str, dict[str, Any]] = {

@@ -89,7 +89,10 @@ class Host:
         if known:
             self.user = known
             return
-        told = self.ssh("root", self.key, "true", check=False)
+        end = time.monotonic() + 180  # it may be booting still
+        while not (told := self.ssh("root", self.key, "echo up", check=False)).strip():
+            assert time.monotonic() < end, f"{self.name} does not let its key in"
+            time.sleep(1)
         named = re.search(r'user "([^"]+)"', told)
         self.user = named.group(1) if named else "root"
         public = (self.folder / "probe.pub").read_text().strip()

@@ -21,6 +21,7 @@ def absent(cloud: Cloud, names: Sequence[str], ids: Sequence[str], making: Makin
     opened = Opened(cloud, making.settings)
     there = _there(opened, names, ids)
     ends = [_named(cloud, name, there) for name in names] + [_identified(node_id, there) for node_id in ids]
+    _spare(ends, there)
     todo = [end for end in ends if not end.outcome.failure]
     act = _foretell if making.check else _end
 
@@ -33,18 +34,19 @@ def absent(cloud: Cloud, names: Sequence[str], ids: Sequence[str], making: Makin
 
 
 def _there(opened: Opened, names: Sequence[str], ids: Sequence[str]) -> list[tuple[str, Node]]:
-    """The nodes of these names and of these ids, and those that carry the same mark as one of the latter."""
+    """The nodes of these names and of these ids, and those that carry a mark: one that was renamed carries that of another name."""
     found = look_in(opened, names=names) if names else []
     meant = look_in(opened, ids=ids) if ids else []
-    for mark in dict.fromkeys(node.tags[MARK] for _scope, node in meant if MARK in node.tags):
-        found += look_in(opened, tags={MARK: mark})
+    marks = {*names, *(node.tags[MARK] for _scope, node in found + meant if MARK in node.tags)}
+    if marks:
+        found += look_in(opened, tags={MARK: marks.pop() if len(marks) == 1 else None})
     return list({(scope, node.id): (scope, node) for scope, node in found + meant}.values())
 
 
 @dataclasses.dataclass(slots=True)
 class _End:
     """What goes for one name or id. dying: nodes of that name that are on their way out already; marks: values of the mark
-    whose bearers go too, none where a node with that mark stays."""
+    whose bearers go too."""
 
     outcome: Outcome
     nodes: list[tuple[str, Node]] = dataclasses.field(default_factory=list)
@@ -71,7 +73,7 @@ def _named(cloud: Cloud, name: str, there: Sequence[tuple[str, Node]]) -> _End:
 
 
 def _identified(node_id: str, there: Sequence[tuple[str, Node]]) -> _End:
-    """What goes with an id. What carries the node's mark stays when another living node carries it, too: it may be that one's."""
+    """What goes with an id."""
     rows = [(scope, node) for scope, node in there if node.id == node_id]
     if not rows:
         return _End(Outcome(node_id))
@@ -79,10 +81,16 @@ def _identified(node_id: str, there: Sequence[tuple[str, Node]]) -> _End:
     alive = node.state not in GONE
     end = _End(Outcome(node.name or node_id, node if alive else None))
     (end.nodes if alive else end.dying).append((scope, node))
-    mark = node.tags.get(MARK)
-    if mark and not any(other.tags.get(MARK) == mark for _scope, other in there if other.id != node_id and other.state not in GONE):
-        end.marks = (mark,)
+    end.marks = tuple(filter(None, [node.tags.get(MARK)]))
     return end
+
+
+def _spare(ends: Sequence[_End], there: Sequence[tuple[str, Node]]) -> None:
+    """What carries the mark of a node that stays is not touched: it may be that one's."""
+    going = {node.id for end in ends for _scope, node in end.nodes}
+    stays = {node.tags.get(MARK) for _scope, node in there if node.id not in going and node.state not in GONE}
+    for end in ends:
+        end.marks = tuple(mark for mark in end.marks if mark not in stays)
 
 
 def _foretell(end: _End, opened: Opened, making: Making) -> None:

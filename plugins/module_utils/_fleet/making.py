@@ -19,11 +19,12 @@ from .ending import wait_gone
 from .errors import FleetError
 from .finding import GONE, asked, has_address, living, look_up, nodes_of, tag_changes
 from .fleet_file import Cloud
+from .network_choice import networks_of, pick_network
 from .opened import Opened
 from .outcomes import POLL, Making, Outcome, at_once, copied, failures_into
 from .providers.actions import MARK, Order, Status
 from .requirement import NetworkWish, Requirement
-from .selection import Choice, choose, pick_network
+from .selection import Choice, choose
 from .shape import Node
 
 REPICKS = 8  # other choices tried when a chosen image or zone turns out not to be had
@@ -186,6 +187,19 @@ class _Present:
                         self._as_it_is(job, catalog)
                     else:
                         self._choose(job, catalog)
+                        self._check(job)
+
+    def _check(self, job: _Job) -> None:
+        """What would be refused for sure, or give a node that nobody can log in to."""
+        order, actions = job.order, self.opened.actions(job.scope)
+        if order is None:
+            raise AssertionError("order is known here")
+        actions.check(order)
+        # in check mode the key may be one that an earlier task would have made
+        if order.key_name and not order.public_key and not actions.key_store and not self.making.check:
+            raise FleetError(
+                f"make node {job.name}", why=f"key '{order.key_name}' is not in the key ring of this controller, and the cloud keeps none by name",
+                code="no_key", fix="Make it with module ssh_key first, or give 'public_key'.")
 
     def _catalog(self, scope: str, jobs: Sequence[_Job]) -> Catalog:
         new = [job for job in jobs if not job.existed]
@@ -228,9 +242,7 @@ class _Present:
         node, wish = job.outcome.node, job.requirement.network
         if node is None:
             raise AssertionError("node is known here")
-        places = {place for interface in node.interfaces for place in (interface.network_id, interface.network) if place}
-        networks = [network for network in catalog.networks if network.id in places] or [
-            network for network in catalog.networks if network.name in places]
+        networks = networks_of(node, catalog.networks)
         families = wish.families or ("ipv4",)
         network = None
         if networks:
@@ -391,7 +403,8 @@ class _Present:
         for twin in surplus:
             actions.delete(twin)
             job.outcome.did.append(f"removed {twin}, which a run that was ended had made beside {right}")
-        wait_gone(actions, surplus, CLEAN_UP, self.making)
+        if surplus:
+            wait_gone(actions, surplus, CLEAN_UP, self.making)
         word = actions.publish(job.order, job.node_id)
         if word:
             job.outcome.did.append(word)
@@ -504,9 +517,9 @@ def not_to_be_had(code: str, order: Order, provider: str, catalog: Catalog) -> s
         return {order.image.id}
     if provider == "metal":
         return {order.flavor.id} if code in ("taken", "capacity") else set()
-    if code == "capacity" and order.network and order.network.zone and order.zone is None:
-        zone = order.network.zone  # the zone is full, whatever subnet of it is asked for
-        return {order.network.id, *(network.id for network in catalog.networks if network.zone == zone)}
+    if code == "capacity" and order.network and order.network.zones and order.zone is None:
+        full = set(order.network.zones)  # whatever network of these zones is asked for
+        return {order.network.id, *(network.id for network in catalog.networks if network.zones and full.issuperset(network.zones))}
     return set()
 
 

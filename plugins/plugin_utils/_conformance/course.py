@@ -115,6 +115,11 @@ class Course:
             raise AssertionError("node is known here")
         return self.node
 
+    @property
+    def own_system(self) -> bool:
+        """Whether the node is a machine that came with its system, which nobody has given the node's key."""
+        return self.stored == "machine" and not (self.choice and self.choice.image)
+
     def requirement(self) -> Requirement:
         """The node's requirement with its key."""
         if not self.stored:

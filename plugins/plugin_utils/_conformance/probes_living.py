@@ -43,6 +43,11 @@ def tags(course: Course) -> Answer:
     return judging.tags(wanted, actions.adapted_tags(wanted), node.tags, added=adapted, later=later.tags if later else {})
 
 
+def default_address(course: Course) -> Answer:
+    """Asked before the node is asked for an address."""
+    return judging.default_address(course.living())
+
+
 def private_address(course: Course) -> Answer:
     return judging.private_address(course.living())
 
@@ -70,8 +75,8 @@ def same_name(course: Course) -> Answer:
         second = _twin(course)
     except FleetError as failure:
         if failure.code in ("exists", "conflict", "refused", "taken", "ambiguous"):
-            return NO, str(failure)
-        return ERROR, f"could not be asked: {failure}"
+            return judging.name_taken(failure)
+        return ERROR, f"could not be asked: {judging.words(failure)}"
     names: dict[str, str | None] = {}
     if second != first:
         names = {node.id: node.name for node in course.ours()}
@@ -106,7 +111,8 @@ def host_keys_early(course: Course) -> None:
         return
     course.keys_asked = True
     shell = any(check in course.plan.checks for check in ("login", "fleet_keys"))
-    ends = course.plan.clock() + min(course.plan.timeout, HOST_KEYS if shell else GLANCE)
+    waits = shell and course.cloud.provider != "metal"  # which has no console that is read: a source tells the keys at once or never
+    ends = course.plan.clock() + min(course.plan.timeout, HOST_KEYS if waits else GLANCE)
     while not course.early_keys:
         course.early_keys = course.actions().host_keys(course.living().id)
         if course.early_keys or course.plan.clock() >= ends:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +67,20 @@ def act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Act:
 def definitions(called: dict[str, Any]) -> Any:
     assert isinstance(called["definitions"], str)  # one text: that is how it is hidden as a whole
     return json.loads(called["definitions"])
+
+
+@pytest.mark.parametrize("delegate", [None, "localhost"])
+@pytest.mark.parametrize(("transport", "named", "used"), [
+    ("local", None, sys.executable), ("local", "auto_silent", sys.executable), ("local", "/opt/sdks/bin/python", "/opt/sdks/bin/python"),
+    ("ssh", None, None)])
+def test_on_this_machine_a_module_runs_with_ansible_s_own_python(transport: str, named: str | None, used: str | None, delegate: str | None) -> None:
+    plugin = NodeInfo(SimpleNamespace(delegate_to=delegate), SimpleNamespace(transport=transport), None, None, None, None)
+    own = {"ansible_python_interpreter": named} if named else {}
+    variables = {"ansible_delegated_vars": {"localhost": own}, "ansible_python_interpreter": "/usr/bin/of-the-node"} if delegate else own
+    told = plugin._with_own_python(variables)
+    assert (told["ansible_delegated_vars"]["localhost"] if delegate else told).get("ansible_python_interpreter") == used
+    if delegate:
+        assert told["ansible_python_interpreter"] == "/usr/bin/of-the-node"
 
 
 def test_the_cloud_s_entry_goes_along_with_its_templates_evaluated(act: Act, tmp_path: Path) -> None:

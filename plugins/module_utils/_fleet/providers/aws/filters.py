@@ -54,6 +54,11 @@ def within(region_wide: Mapping[str, Any], vpcs: Sequence[str]) -> dict[str, Any
     return {**region_wide, "Filters": [exactly("vpc-id", vpcs)]} if 0 < len(vpcs) <= _MOST_VALUES else dict(region_wide)
 
 
+def beginning(name: str, start: str) -> dict[str, Any]:
+    """One filter of a list call for all values that begin so, whatever signs that holds."""
+    return {"Name": name, "Values": [_literally(start) + "*"]}
+
+
 def _literally(value: str) -> str:
     return "".join(f"\\{sign}" if sign in "*?\\" else sign for sign in value)
 

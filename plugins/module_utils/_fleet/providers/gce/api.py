@@ -115,7 +115,7 @@ def aggregated(what: str, answer: Mapping[str, Any], kind: str, rows_key: str) -
     """
     _expect_kind(what, answer, kind, "items")
     missing = {_zone(name): "UNREACHABLE" for name in answer.get("unreachables") or ()}
-    missing |= _warned(answer.get("warning"), "the project")
+    missing |= warned(answer.get("warning"), "the project")
     scopes = answer.get("items")
     token = answer.get("nextPageToken")
     if scopes is None and (answer.get("warning") or {}).get("code") != _EMPTY:
@@ -126,7 +126,7 @@ def aggregated(what: str, answer: Mapping[str, Any], kind: str, rows_key: str) -
     for name, scope in (scopes or {}).items():
         if not isinstance(scope, Mapping):
             raise bad_answer(what, f"{_zone(name)} holds no list of {rows_key}")
-        missing |= _warned(scope.get("warning"), _zone(name))
+        missing |= warned(scope.get("warning"), _zone(name))
         rows += _rows(what, scope.get(rows_key))
     if missing:
         raise partial(what, missing)
@@ -141,7 +141,7 @@ def aggregated_page(what: str, answer: Mapping[str, Any]) -> Page:
 def plain(what: str, answer: Mapping[str, Any], kind: str) -> Page:
     """A page of one collection. An empty one has no items, but its list still has kind and id."""
     _expect_kind(what, answer, kind, "items")
-    missing = _warned(answer.get("warning"), "the zone")
+    missing = warned(answer.get("warning"), "the zone")
     if missing:
         raise partial(what, missing)
     token = answer.get("nextPageToken")
@@ -179,7 +179,7 @@ def _rows(what: str, rows: Any) -> list[Mapping[str, Any]]:
     return rows or []
 
 
-def _warned(warning: Any, place: str) -> dict[str, str]:
+def warned(warning: Any, place: str) -> dict[str, str]:
     """The place and the code of a warning, when it tells that results are missing."""
     code = warning.get("code") if isinstance(warning, Mapping) else None
     return {} if code is None or code in _HARMLESS else {place: str(code)}
@@ -228,7 +228,7 @@ def refusal(
     why = one_line(f"HTTP {status}" + (f": {message}" if message else "") + (f" ({reasons[0]})" if reasons else ""))
     cause = faults.cause(status, reasons, message)
     if cause:
-        return FleetError(what, why=why, code=cause.code, fix=cause.fix)
+        return FleetError(what, why=why, code=cause.code, fix=cause.fix, transient=cause.transient)
     if status in (408, 429) or (status >= 500 and status != 501) or (status == 403 and _RATE_REASONS.intersection(reasons)):
         throttled = status in (403, 429)
         return FleetError(

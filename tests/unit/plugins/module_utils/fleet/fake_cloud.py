@@ -38,7 +38,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape impor
     NodeEvidence,
 )
 
-READING = frozenset({"catalog", "status", "leftovers", "find_key", "node_keys", "host_keys"})
+READING = frozenset({"catalog", "status", "leftovers", "marked", "find_key", "node_keys", "host_keys"})
 
 
 class Killed(BaseException):
@@ -445,6 +445,16 @@ class FakeActions(Actions):
 
     def leftovers(self, name: str) -> list[str]:
         answer: list[str] = self._call("leftovers", name, lambda: self._marked(name))
+        return answer
+
+    def marked(self, prefix: str) -> set[str]:
+        def work() -> set[str]:
+            world = self.world
+            marks = [*(str(row.mark or "") for row in world.addresses if row.scope == self.scope),
+                     *(group for scope, group in world.groups if scope == self.scope), *(one.tags.get(MARK, "") for one in world.visible(self.scope))]
+            return {mark for mark in marks if mark.startswith(prefix)}
+
+        answer: set[str] = self._call("marked", prefix, work)
         return answer
 
     def _marked(self, name: str) -> list[str]:

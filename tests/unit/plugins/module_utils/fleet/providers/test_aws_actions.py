@@ -406,6 +406,23 @@ def test_an_address_that_was_moved_to_another_machine_stays(remains: FakeAws, ac
     assert remains.count("ReleaseAddress") == 0
 
 
+def test_whose_things_there_are(remains: FakeAws, actions: Actions) -> None:
+    marked = {name: instance(f"i-{name}", state, inside=tagged(fleet_node=f"x*{name}")) for name, state in (
+        ("live", "running"), ("off", "stopped"), ("dead", "terminated"), ("ending", "shutting-down"))}
+    remains.answers |= {
+        "DescribeInstances": [reservations(*marked.values())],
+        "DescribeAddresses": [addresses(address(4, fleet_node="x*address"), address(5))],
+        "DescribeSecurityGroups": [group("<groupId>sg-2</groupId>" + tagged(fleet_node="x*group"))],
+        "DescribeVolumes": [listed("DescribeVolumes", "volumeSet", "<volumeId>vol-1</volumeId><status>available</status>" + tagged(
+            fleet_node="x*volume"), "<volumeId>vol-2</volumeId><status>in-use</status>" + tagged(fleet_node="x*going"))],
+        "DescribeKeyPairs": [listed("DescribeKeyPairs", "keySet", "<keyName>k</keyName>" + tagged(fleet_node="x*key"), "<keyName>x*theirs</keyName>",
+                                    "<keyName>l</keyName>" + tagged(fleet_node="y"))]}
+    assert actions.marked("x*") == {"x*live", "x*off", "x*address", "x*group", "x*volume", "x*key"}
+    for action in ("DescribeInstances", "DescribeAddresses", "DescribeSecurityGroups", "DescribeVolumes", "DescribeKeyPairs"):
+        (request,) = asked(remains, action)
+        assert (request["Filter.1.Name"], request["Filter.1.Value.1"]) == (f"tag:{MARK}", "x\\**"), "a star of the name is no wildcard"
+
+
 # ------------------------------------------------------------------------------------------------------ groups
 def test_rules_that_are_missing_are_added_and_others_removed(aws: FakeAws, actions: Actions) -> None:
     open_to_all = ("<ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>80</fromPort><toPort>80</toPort><ipRanges><item><cidrIp>0.0.0.0/0"
