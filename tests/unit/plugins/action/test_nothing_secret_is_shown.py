@@ -4,17 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.hybridops.fleet.tests.unit.playing import play
 
-ROOT = Path(__file__).parents[7]  # above ansible_collections
 SECRETS = {"BOARD": "board-password-7", "TASK": "token-of-the-task-7", "ROW": "token-of-a-row-7", "INLINE": "inline-password-7"}
 
 
@@ -51,15 +47,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any
     rows = [{"name": name, "register": f"r{number}", "ignore_errors": True, **task} for number, (name, task) in enumerate(TASKS.items())]
     saved = "{{ [" + ", ".join(f"r{number}" for number in range(len(rows))) + "] | to_json }}"
     save = {"ansible.builtin.copy": {"dest": str(folder / "results.json"), "content": saved, "mode": "0600"}, "no_log": True}
-    play = {"hosts": "localhost", "gather_facts": False, "module_defaults": {"group/hybridops.fleet.fleet": {"fleet": "fleet.yml"}},
-            "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [*rows, save]}
-    (folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-                   "ANSIBLE_REMOTE_TEMP": str(folder / "remote"), **{f"SECRET_{name}": value for name, value in SECRETS.items()}}
-    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-vvv", "-i", "localhost,", "-c", "local", str(folder / "play.yml")],
-                          env=environment, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    shown = done.stdout + done.stderr
-    assert done.returncode == 0, shown[-3000:]
+    one = {"hosts": "localhost", "module_defaults": {"group/hybridops.fleet.fleet": {"fleet": "fleet.yml"}}, "tasks": [*rows, save]}
+    shown = play(folder, [one], "-vvv", "-i", "localhost,", environ={f"SECRET_{name}": value for name, value in SECRETS.items()})
     return shown, dict(zip(TASKS, json.loads((folder / "results.json").read_text(encoding="utf-8")), strict=True))
 
 
