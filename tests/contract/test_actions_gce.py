@@ -150,6 +150,7 @@ def test_a_node_from_its_order_to_its_end(key_file: Path, api: Api, actions: Act
     assert sorted((rule["priority"], rule["sourceRanges"][0]) for rule in rules) == [
         (1000, "0.0.0.0/0"), (1000, "2001:db8:1::/48"), (1000, "203.0.113.0/24"), (65533, "0.0.0.0/0"), (65533, "::/0")]
     assert len(actions.leftovers("acts-1")) == 5
+    assert (actions.marked("acts-1"), actions.marked("acts-9")) == ({"acts-1"}, set())
 
     narrower = dataclasses.replace(wish, rules=SSH_ONLY[:1])
     assert actions.create(narrower) == node_id

@@ -287,6 +287,7 @@ def test_a_machine_of_ironic_from_binding_to_release(fresh: Open, ironic: Ironic
     wait(actions, node_id, None)
     actions.delete(node_id)
     assert actions.leftovers("mtl-web") == ["notes on machine mtl-u01"]
+    assert actions.marked("mtl-") == {"mtl-web"}
     assert "mtl-web" not in [node.name for node in nodes()]
     assert fresh("ironic").clean("mtl-web") == ["notes on machine mtl-u01"]
     assert fresh("ironic").clean("mtl-web") == []
