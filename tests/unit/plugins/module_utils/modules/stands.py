@@ -77,12 +77,7 @@ class _Everything(dict[str, list[Answer]]):
 
 @contextlib.contextmanager
 def aws(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL",
-                 "AWS_ENDPOINT_URL_EC2", "AWS_ROLE_ARN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (("AWS_ACCESS_KEY_ID", "AKIAFIRST"), ("AWS_SECRET_ACCESS_KEY", "very-secret"), ("AWS_EC2_METADATA_DISABLED", "true"),
-                        ("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none")), ("AWS_CONFIG_FILE", str(folder / "none"))):
-        monkeypatch.setenv(name, value)
+    aws_server.a_key(monkeypatch, folder)
 
     class Fake(FakeAws):
         def take(self, asked: aws_server.Asked) -> Answer:

@@ -21,6 +21,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.retry impor
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.aws_server import (
     Answer,
     FakeAws,
+    a_key,
     answer,
     error,
     instance,
@@ -46,12 +47,7 @@ DONE = {"RunInstances": [launched(instance("i-new", "pending", launched=NOW))]}
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAws]:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL",
-                 "AWS_ENDPOINT_URL_EC2", "AWS_ROLE_ARN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (("AWS_ACCESS_KEY_ID", "AKIAFIRST"), ("AWS_SECRET_ACCESS_KEY", "very-secret"), ("AWS_EC2_METADATA_DISABLED", "true"),
-                        ("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none")), ("AWS_CONFIG_FILE", str(tmp_path / "none"))):
-        monkeypatch.setenv(name, value)
+    a_key(monkeypatch, tmp_path)
     fake = FakeAws()
     fake.answers = {**ordinary(), "DescribeInstances": [NONE], **DONE}
     yield fake

@@ -23,6 +23,7 @@ from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.p
     instance,
     instances,
     listed,
+    nothing_of_this_machine,
     ordinary,
     regions,
 )
@@ -55,15 +56,9 @@ def waits() -> list[float]:
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A shared credentials file with one key, and nothing of the machine's own AWS settings."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID",
-                 "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2",
-                 "AWS_ENDPOINT_URL_STS", "AWS_ROLE_ARN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
+    nothing_of_this_machine(monkeypatch, tmp_path)
     file = tmp_path / "credentials"
     _write_key(file, "AKIAFIRST")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return file
 
 
