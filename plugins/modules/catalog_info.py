@@ -114,6 +114,10 @@ images:
       description: Why it cannot be used.
       type: str
       returned: always
+    legacy:
+      description: Whether it cannot be used only because its publisher has withdrawn it. It is taken when it is named.
+      type: bool
+      returned: always
     login_user:
       description: Account to log in with on nodes made from it.
       type: str

@@ -5,13 +5,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import absent
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud, parse_clouds
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import present
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making, Outcome
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import Actions
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import parse
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import STATES
 from fleetlab.gce.seed import Client
 
@@ -73,3 +78,49 @@ def settings() -> Settings:
 
 def opened(key_file: Path, project: str, **keys: Any) -> Actions:
     return Opened(cloud(key_file, project, **keys), settings()).actions(project)
+
+
+SMALL = {"vcpus": 2, "memory_mib": 2048}
+
+
+class Place:
+    """A project in which nodes are made, and removed again."""
+
+    def __init__(self, project: str, key_file: Path) -> None:
+        self.project, self.key_file = project, key_file
+        self.api = Api(project, key_file)
+        self.names: list[str] = []
+
+    def make(self, name: str, **wished: Any) -> Outcome:
+        self.names.append(name)
+        wanted = {"name": name, "image": {"distro": "debian", "version": "12"}, "flavor": SMALL, "public_key": KEY, **wished}
+        keys = {"zones": wanted.pop("only_zones", [])}
+        (outcome,) = present(cloud(self.key_file, self.project, **keys), [parse(wanted, "test")], Making(60, 4, settings()))
+        return outcome
+
+    def made(self, name: str, **wished: Any) -> tuple[str, str]:
+        """Zone and subnetwork of a node that is made; both from the API."""
+        outcome = self.make(name, **wished)
+        assert not outcome.failure, outcome.failure
+        assert outcome.node
+        row = self.api.instance(outcome.node.id)
+        return row["zone"].rpartition("/")[2], row["networkInterfaces"][0]["subnetwork"].partition("/v1/")[2]
+
+    def remove(self) -> None:
+        outcomes = absent(cloud(self.key_file, self.project), self.names, [], Making(60, 4, settings()))
+        assert not [outcome.failure for outcome in outcomes if outcome.failure]
+
+    def refused(self, name: str, **wished: Any) -> str:
+        outcome = self.make(name, **wished)
+        assert outcome.failure
+        return str(outcome.failure)
+
+
+def living(project: str, key_file: Path) -> Iterator[Place]:
+    """A place for one test, which must leave nothing behind."""
+    place = Place(project, key_file)
+    before = place.api.things()
+    yield place
+    place.api.client.call("POST", "_lab/clear", {})
+    place.remove()
+    assert place.api.things() == before

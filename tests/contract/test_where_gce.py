@@ -6,61 +6,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import CatalogNetwork
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import absent
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import present
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making, Outcome
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import parse
 from fleetlab.core import Lab
 
-from .gce_project import KEY, Api, cloud, make_project, opened, settings
+from .gce_project import Api, Place, living, make_project, opened
 
 RUN = secrets.token_hex(3)  # a lab may have been through these tests before
 CUSTOM, AUTO, HOST, SERVICE = (f"acme-{name}-{RUN}" for name in ("where", "auto", "hub", "spoke"))
 FULL = {"match": "instances.insert", "code": 503, "reason": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": "The zone does not have enough resources"}
-SMALL = {"vcpus": 2, "memory_mib": 2048}
-
-
-class Place:
-    """A project in which nodes are made, and removed again."""
-
-    def __init__(self, project: str, key_file: Path) -> None:
-        self.project, self.key_file = project, key_file
-        self.api = Api(project, key_file)
-        self.names: list[str] = []
-
-    def make(self, name: str, **wished: Any) -> Outcome:
-        self.names.append(name)
-        wanted = {"name": name, "image": {"distro": "debian", "version": "12"}, "flavor": SMALL, "public_key": KEY, **wished}
-        keys = {"zones": wanted.pop("only_zones", [])}
-        (outcome,) = present(cloud(self.key_file, self.project, **keys), [parse(wanted, "test")], Making(60, 4, settings()))
-        return outcome
-
-    def made(self, name: str, **wished: Any) -> tuple[str, str]:
-        """Zone and subnetwork of a node that is made; both from the API."""
-        outcome = self.make(name, **wished)
-        assert not outcome.failure, outcome.failure
-        assert outcome.node
-        row = self.api.instance(outcome.node.id)
-        return row["zone"].rpartition("/")[2], row["networkInterfaces"][0]["subnetwork"].partition("/v1/")[2]
-
-    def refused(self, name: str, **wished: Any) -> str:
-        outcome = self.make(name, **wished)
-        assert outcome.failure
-        return str(outcome.failure)
-
-
-def living(project: str, key_file: Path) -> Iterator[Place]:
-    place = Place(project, key_file)
-    before = place.api.things()
-    yield place
-    place.api.client.call("POST", "_lab/clear", {})
-    outcomes = absent(cloud(key_file, project), place.names, [], Making(60, 4, settings()))
-    assert not [outcome.failure for outcome in outcomes if outcome.failure]
-    assert place.api.things() == before
 
 
 # ------------------------------------------------------------------------------------------- a project without default network
@@ -191,6 +146,30 @@ def test_a_node_in_a_network_of_the_host_project(spoke: Place) -> None:
     outcome = spoke.make("spoke-1", network={"name": "corp"})
     assert not outcome.failure
     assert not outcome.changed
+
+
+def test_rules_are_in_the_project_of_the_network(spoke_key: Path, tmp_path: Path, spoke: Place) -> None:
+    rules = {"allow": [{"port": 22, "from": ["203.0.113.0/24"]}]}
+    words = spoke.refused("spoke-4", network={"name": "corp"}, security=rules)
+    assert f"The network is of project {HOST} (Shared VPC), and so are its firewall rules: grant roles/compute.securityAdmin there" in words
+
+    admin = Place(SERVICE, make_project(SERVICE, tmp_path, account="network", **{HOST: "admin"}))
+    hub = Api(HOST, make_project(HOST, tmp_path, account="look"))
+    before = hub.things()
+    hub.do("POST", "global/firewalls", {"name": "theirs", "network": "global/networks/corp", "description": "fleet_node=spoke-5",
+                                        "allowed": [{"IPProtocol": "icmp"}]})  # of a node of that name in another project
+    outcome = admin.make("spoke-5", network={"name": "corp"}, security=rules)
+    assert outcome.node, outcome.failure
+    (tag,) = admin.api.instance(outcome.node.id)["tags"]["items"]
+    made = [row for row in hub.read("global/firewalls")["items"] if tag in row.get("targetTags", ())]
+    assert sorted(row["priority"] for row in made) == [1000, 65533]
+    assert {row["network"].partition("/v1/")[2] for row in made} == {f"projects/{HOST}/global/networks/corp"}
+    assert {row["description"] for row in made} == {f"fleet_node=spoke-5 project={SERVICE}"}
+    assert opened(admin.key_file, SERVICE).marked("spoke-") == {"spoke-5"}
+    assert all(word.endswith(f" of project {HOST}") for word in opened(admin.key_file, SERVICE).leftovers("spoke-5"))
+    admin.remove()
+    assert {link.rpartition("/")[2] for link in hub.things() - before} == {"theirs"}
+    hub.do("DELETE", "global/firewalls/theirs")
 
 
 def test_whoever_may_use_nothing_there_has_the_own_networks(spoke_key: Path, tmp_path: Path) -> None:

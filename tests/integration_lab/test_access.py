@@ -25,7 +25,9 @@ from typing import Any
 import pytest
 
 HOSTS = os.environ.get("FLEET_ACCESS_HOSTS", "")
-pytestmark = pytest.mark.skipif(not HOSTS or not Path(HOSTS).exists(), reason="FLEET_ACCESS_HOSTS names no file of booted hosts")
+pytestmark = pytest.mark.skipif(
+    not HOSTS or not Path(HOSTS).exists(),
+    reason="needs fresh booted hosts, which FLEET_ACCESS_HOSTS names: python3 tests/run.py --only access, as root on Linux")
 
 DROPIN = "/etc/ssh/sshd_config.d/00-hybridops-fleet.conf"
 PLAYBOOK = """

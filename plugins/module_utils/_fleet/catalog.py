@@ -38,7 +38,7 @@ class CatalogImage:
     id: what the create call takes; family: a name under which the newest of a series is found (GCE image family; None
     elsewhere). created: ISO 8601, UTC. min_disk_gib, min_memory_mib: the least a flavor must have, 0 when not told.
     usable: whether a node can be made from it now; why_not: the cloud's word when not. public: everybody's, not the
-    account's own.
+    account's own. legacy: not usable because its publisher has withdrawn it, yet the cloud takes it: it is used when it is named.
     """
 
     id: str
@@ -55,6 +55,7 @@ class CatalogImage:
     usable: bool = True
     why_not: str = ""
     login: LoginEvidence = LoginEvidence()
+    legacy: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -37,8 +37,9 @@ def _there(opened: Opened, names: Sequence[str], ids: Sequence[str]) -> list[tup
     """The nodes of these names and of these ids, and those that carry a mark: one that was renamed carries that of another name."""
     found = look_in(opened, names=names) if names else []
     meant = look_in(opened, ids=ids) if ids else []
-    if names or any(MARK in node.tags for _scope, node in meant):
-        found += look_in(opened, mark=MARK)
+    marks = {*names, *(node.tags[MARK] for _scope, node in found + meant if MARK in node.tags)}
+    if marks:
+        found += look_in(opened, tags={MARK: marks.pop() if len(marks) == 1 else None})
     return list({(scope, node.id): (scope, node) for scope, node in found + meant}.values())
 
 

@@ -29,10 +29,13 @@ def asked(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer
     return collect([dataclasses.replace(cloud, filters=_exactly(names))], dataclasses.replace(settings, states=_ALL_STATES))
 
 
-def look_in(opened: Opened, *, names: Sequence[str] = (), ids: Sequence[str] = (), mark: str = "") -> list[tuple[str, Node]]:
-    """(scope, node) of those with one of the names, one of the ids, that tag; of all without any of them. In a cloud that is
-    open, of which as little is listed as it can filter by. Raises the first FleetError, as ``look_up``."""
-    return passing(opened, _exactly(names, ids, {mark: ()} if mark else {}))
+def look_in(
+    opened: Opened, *, names: Sequence[str] = (), ids: Sequence[str] = (), tags: Mapping[str, str | None] | None = None,
+) -> list[tuple[str, Node]]:
+    """(scope, node) of those with one of the names, one of the ids, all the tags (None: any value), whatever their state. In a
+    cloud that is open, of which as little is listed as it can filter by. Raises the first FleetError, as ``look_up``."""
+    wanted = {key: () if value is None else (pattern_of(value),) for key, value in (tags or {}).items()}
+    return passing(opened, _exactly(names, ids, wanted))
 
 
 def passing(opened: Opened, filters: Filters) -> list[tuple[str, Node]]:

@@ -65,7 +65,8 @@ def _image_misses(
         reasons.append(f"is for {image.arch}, which no flavor that fits has")
     if image.id in without:
         reasons.append("was there, but is gone")
-    if not image.usable:
+    named = wish.id == image.id or wish.name == image.name
+    if not image.usable and not (image.legacy and named):
         reasons.append(image.why_not or "cannot be used now")
     if not reasons and not (wish.id or wish.name):
         login = image_login(provider, image, operator_login)

@@ -39,7 +39,8 @@ def bring(
     todo = [outcome for outcome in outcomes if outcome.node and not outcome.failure and _needs(outcome.node, state)]
     if making.check:
         for outcome in todo:
-            outcome.did.append(f"would be {state}")
+            if outcome.node and outcome.node.state != _ON_ITS_WAY[state]:
+                outcome.did.append(f"would be {state}")
         return
     if not todo:
         return

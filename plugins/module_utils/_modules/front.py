@@ -70,13 +70,17 @@ class Clouds:
 
 def definitions_of(text: str | None) -> dict[str, Any]:
     """Settings of clouds by name, from option 'definitions'. Raises FleetError."""
+    return mapping_of(text, "'definitions' is not a mapping of cloud names to their settings", "Use 'fleet' with 'cloud', or 'definition'.")
+
+
+def mapping_of(text: str | None, otherwise: str, fix: str) -> dict[str, Any]:
+    """The mapping in an option that is JSON, empty when it was not given. Raises FleetError, saying what is wrong and the mend."""
     try:
         found = json.loads(text or "{}")
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise FleetError("'definitions' is not a mapping of cloud names to their settings", code="argument",
-                         fix="Use 'fleet' with 'cloud', or 'definition'.")
+        raise FleetError(otherwise, fix=fix, code="argument")
     return found
 
 

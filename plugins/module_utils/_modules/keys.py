@@ -125,11 +125,9 @@ def _present(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]
     public = _public_key(module, wish, did)
     actions = opened.actions(scope)
     stored = "key store" if actions.key_store else "instance metadata" if wish.node else "key ring"
-    if public is None:  # check mode, and the pair is not there yet
-        return _result(module, wish, None, stored, [*did, "would be stored"])
-    if key_ring.read(ring, cloud.name, wish.name) != public:
+    if public is None or key_ring.read(ring, cloud.name, wish.name) != public:
         did.append("added to the key ring of this controller")
-        if not module.check_mode:
+        if public and not module.check_mode:
             key_ring.write(ring, cloud.name, wish.name, public)
     with at(cloud, scope):
         if actions.key_store:
@@ -138,9 +136,9 @@ def _present(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]
         node_scope, node = _node(opened, wish.node)
         node_actions = opened.actions(node_scope)
         with at(cloud, node_scope):
-            if key_ring.blob(public) not in map(key_ring.blob, node_actions.node_keys(node.id)):
+            if public is None or key_ring.blob(public) not in map(key_ring.blob, node_actions.node_keys(node.id)):
                 did.append(f"added to the metadata of {node.id}")
-                if not module.check_mode:
+                if public and not module.check_mode:
                     node_actions.add_node_key(node.id, wish.login_user, public)
     return _result(module, wish, public, stored, did)
 
@@ -155,17 +153,18 @@ def _public_key(module: AnsibleModule, wish: Wish, did: list[str]) -> str | None
     return key_files.public_key(module, wish.name, wish.private_key_file, did)
 
 
-def _store(actions: Actions, wish: Wish, public: str, *, check: bool) -> list[str]:
-    """Put the key into the cloud's key store; what was done."""
+def _store(actions: Actions, wish: Wish, public: str | None, *, check: bool) -> list[str]:
+    """Put the key into the cloud's key store; what was done. public: None for one that check mode keeps from being made."""
     known = actions.find_key(wish.name)
-    differs = known is not None and known.public_key is not None and key_ring.blob(known.public_key) != key_ring.blob(public)
+    there = known.public_key if known else None
+    differs = there is not None and (public is None or key_ring.blob(there) != key_ring.blob(public))
     if differs and not wish.force:
         raise FleetError(
             f"store key {wish.name}", why="the key store has another key of that name", code="key_differs",
             fix="Choose another name, remove it with state: absent, or replace it with force: true.")
     if known is not None and not differs:
         return []
-    if not check:
+    if public and not check:
         if differs:
             actions.remove_key(wish.name)
         actions.add_key(wish.name, public)
@@ -209,7 +208,7 @@ def _out_of_metadata(module: AnsibleModule, wish: Wish, opened: Opened, public: 
     elif all(opened.actions(scope).key_store for scope in opened.scopes):
         return []
     else:
-        nodes = _living(opened, mark=MARK)
+        nodes = _living(opened, tags={MARK: None})
     did = []
     for scope, node in nodes:
         actions = opened.actions(scope)

@@ -17,10 +17,12 @@ from .._fleet.outcomes import Making, Outcome, at_once, copied
 from .._fleet.providers.actions import MARK
 from .._fleet.records import as_dict
 from .._fleet.requirement import Requirement
-from .front import Clouds, described, progress, settings_of
+from .front import Clouds, described, mapping_of, progress, settings_of
 
 _OWN = ("image", "flavor", "network", "scope", "zone", "ssh_key", "public_key", "login_user", "tags", "security", "user_data")
 _LONGEST_LIST = 1000  # nodes of one task
+OF_ALL = "all"
+"""Key of the task's own user data in option hidden_user_data, where that of a row has the row's number."""
 
 
 def node(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
@@ -86,14 +88,16 @@ def _go(module: AnsibleModule, batch: _Batch, plan: Making) -> list[Outcome]:
 
 def _rows(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One requirement for each node, the task's own options filled in."""
-    common = {key: given[key] for key in _OWN}
+    hidden = mapping_of(given["hidden_user_data"], "'hidden_user_data' is not a mapping", "Use 'user_data', here or in 'nodes'.")
+    common = {**{key: given[key] for key in _OWN}, **({"user_data": hidden[OF_ALL]} if OF_ALL in hidden else {})}
     if given["nodes"] is not None:
         rows = []
         for number, row in enumerate(given["nodes"]):
             unknown = sorted(set(row) - {"name", "cloud", *_OWN})
             if unknown:
                 raise FleetError(f"nodes[{number}]: unknown key '{unknown[0]}'", fix=f"Known keys: cloud, name, {', '.join(_OWN)}.", code="argument")
-            rows.append({**common, **row, "tags": {**common["tags"], **(row.get("tags") or {})}})
+            own = {"user_data": hidden[str(number)]} if str(number) in hidden else {}
+            rows.append({**common, **row, **own, "tags": {**common["tags"], **(row.get("tags") or {})}})
     else:
         count = given["count"]
         if not 0 < count <= _LONGEST_LIST:

@@ -26,6 +26,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._modules.front imp
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain, templated
 
 FLEET_VARIABLE = "HYBRIDOPS_FLEET_FILE"
+NEVER_SHOWN = ("definition", "definitions", "user_data", "hidden_user_data")  # arguments that may hold secrets
 LOOK = 0.3  # seconds between two looks at the progress
 
 
@@ -47,10 +48,10 @@ class FleetModule(ActionBase):
             return {**result, **self._execute({**arguments, "progress_file": progress.path}, task_vars)}
 
     def _execute(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """The module's result, without the settings of the clouds: they may hold secrets."""
+        """The module's result, without the arguments that may hold secrets."""
         answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self._with_own_python(task_vars or {}))
         told = answer.get("invocation", {}).get("module_args", {})
-        for key in ("definition", "definitions"):
+        for key in NEVER_SHOWN:
             told.pop(key, None)
         return answer
 

@@ -75,17 +75,26 @@ class ComputeApi:
             request.method = method.id
             last_values = {name: values[-1] for name, values in request.query.items()}
             fault = self._world.faults.take(method.id, {**last_values, **path_values})
-            if fault is not None:
+            if fault is not None and not fault.late and not fault.operation:
                 injected = request.suffer(fault)
                 if injected is not None:
                     return injected
-            text = self._perform(request, method, path_values)
+            text = self._perform(request, method, path_values, fault.error() if fault and fault.operation else None)
+            if fault is not None and fault.late:
+                injected = request.suffer(fault)
+                if injected is not None:
+                    return injected
         except ApiError as failure:
             return error_response(failure)
         return json_response(200, text)
 
-    def _perform(self, request: Request, method: Method, path_values: Mapping[str, str]) -> str:
-        """The JSON text of the answer, made while nothing else changes the world."""
+    def _perform(
+        self, request: Request, method: Method, path_values: Mapping[str, str], failure: ApiError | None = None
+    ) -> str:
+        """The JSON text of the answer, made while nothing else changes the world.
+
+        :param failure: with which the operation is to end.
+        """
         world = self._world
         access = world.principals.authenticate(request.headers.get("Authorization"))
         request.user = access.principal.email
@@ -102,7 +111,7 @@ class ComputeApi:
             if handler is None:
                 raise _not_served(method)
             _check_place(method, params)
-            call = Call(world, method, params, _without_nulls(body), access.principal.email)
+            call = Call(world, method, params, _without_nulls(body), access.principal.email, failure)
             repeated = world.operations.repeated(call.project, params.get("requestId"))
             answer = repeated or handler(call)
             self._check(method, answer)

@@ -56,7 +56,7 @@ def insert(call: Call) -> Json:
         instance.update(status="RUNNING", lastStartTimestamp=timestamp())
         world.store.announce("running", path, instance)
 
-    return call.begin(path, effect)
+    return call.begin(path, effect, undo=lambda: _remove(call, path, instance))
 
 
 def _machine_type(call: Call, reference: str) -> Json:
@@ -149,14 +149,14 @@ def delete(call: Call) -> Json:
             "resourceInUseByAnotherResource",
             f"Invalid resource usage: 'Resource cannot be deleted if it's protected against deletion.' ({path})",
         )
-    instance["status"] = "STOPPING"
+    before, instance["status"] = instance["status"], "STOPPING"
 
     def effect() -> None:
         if call.world.store.find(path) is instance:  # a second delete finds nothing left to do
             _remove(call, path, instance)
             call.world.store.announce("deleted", path, instance)
 
-    return call.begin(path, effect)
+    return call.begin(path, effect, undo=lambda: instance.update(status=before))
 
 
 def _remove(call: Call, path: str, instance: Json) -> None:

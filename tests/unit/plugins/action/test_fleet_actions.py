@@ -104,6 +104,17 @@ def test_the_clouds_of_all_rows_and_of_no_other(act: Act) -> None:
     assert set(definitions(called)) == {"amazon"}
 
 
+def test_user_data_goes_as_one_hidden_text(act: Act) -> None:
+    rows = [{"name": "a", "user_data": "of a"}, {"name": "b", "user_data": None}, {"name": "c"}, "odd"]
+    called, result = act(NodeAction, cloud="amazon", fleet="fleet.yml", user_data="of all", nodes=rows)
+    assert json.loads(called["hidden_user_data"]) == {"all": "of all", "0": "of a"}
+    assert (called["nodes"], "user_data" in called) == ([{"name": "a"}, {"name": "b", "user_data": None}, {"name": "c"}, "odd"], False)
+    assert rows[0] == {"name": "a", "user_data": "of a"}  # the task's own is not touched
+    assert not any(text in json.dumps(result) for text in ("of a", "hidden_user_data"))
+    called, _result = act(NodeAction, cloud="amazon", fleet="fleet.yml", name="a")
+    assert "hidden_user_data" not in called
+
+
 def test_a_definition_in_the_task(act: Act) -> None:
     entry = {"provider": "aws", "regions": ["us-east-1"]}
     called, _result = act(definition=entry)

@@ -228,7 +228,7 @@ def refusal(
     why = one_line(f"HTTP {status}" + (f": {message}" if message else "") + (f" ({reasons[0]})" if reasons else ""))
     cause = faults.cause(status, reasons, message)
     if cause:
-        return FleetError(what, why=why, code=cause.code, fix=cause.fix)
+        return FleetError(what, why=why, code=cause.code, fix=cause.fix, transient=cause.transient)
     if status in (408, 429) or (status >= 500 and status != 501) or (status == 403 and _RATE_REASONS.intersection(reasons)):
         throttled = status in (403, 429)
         return FleetError(

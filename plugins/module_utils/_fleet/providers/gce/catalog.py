@@ -64,11 +64,11 @@ def image_projects(own: str, words: Sequence[str]) -> list[str]:
 
 def images(rows: Iterable[Row], project: str, own: str, words: Sequence[str] = ()) -> list[CatalogImage]:
     """The images of a project. Of the public ones those that are withdrawn are left out, hundreds of them, unless words
-    name them."""
+    name them or their family."""
     found = []
     for row in rows:
         made = _image(row, project, own)
-        if made.usable or not made.public or made.name in words or made.id in words:
+        if not made.why_not or not made.public or {made.name, made.id, made.family} & set(words):
             found.append(made)
     return found
 
@@ -80,27 +80,27 @@ def _image(row: Row, project: str, own: str) -> CatalogImage:
     texts = (name, row.get("family"), *licenses) if public else (*licenses, row.get("family"), name)
     system, version = distro.identify(*texts)
     windows = system == "windows" or any(feature.get("type") == "WINDOWS" for feature in row.get("guestOsFeatures") or ())
-    why_not = _withdrawn(row)
+    why_not, legacy = _withdrawn(row)
     return CatalogImage(
         id=f"projects/{project}/global/images/{name}", name=name, family=row.get("family"),
         distro="windows" if windows else system, version=version,
         arch=_ARCHITECTURES.get(row.get("architecture", "")), created=utc(row.get("creationTimestamp")), owner=project,
-        public=public, min_disk_gib=int(row.get("diskSizeGb") or 0), usable=not why_not, why_not=why_not,
+        public=public, min_disk_gib=int(row.get("diskSizeGb") or 0), usable=not why_not, why_not=why_not, legacy=legacy,
         login=LoginEvidence(
             key_users=(DEFAULT_USER,), key_source="the metadata that the node will get", platform="windows" if windows else None))
 
 
-def _withdrawn(row: Row) -> str:
-    """Why no node should be made from an image, empty when one may."""
+def _withdrawn(row: Row) -> tuple[str, bool]:
+    """Why no node should be made from an image, empty when one may; and whether Google makes one all the same."""
     status = row.get("status", "READY")
     if status != "READY":
-        return f"is {status}"
+        return f"is {status}", False
     withdrawn = row.get("deprecated") or {}
     state = withdrawn.get("state", "ACTIVE")
     if state == "ACTIVE":
-        return ""
+        return "", False
     instead = last_part(withdrawn.get("replacement"))
-    return f"is {state}" + (f", replaced by {instead}" if instead else "")
+    return f"is {state}" + (f", replaced by {instead}" if instead else ""), state == "DEPRECATED"
 
 
 # -------------------------------------------------------------------------------------------------- flavors

@@ -21,11 +21,11 @@ from ...errors import FleetError
 from ..actions import MARK, Order
 from ..base import Run, together
 from . import insertion
-from .belongings import Belongings
-from .calls import Calls, operation_path
+from .calls import Calls
 from .catalog import home_region
 from .instances import Instances
-from .names import check_name, digest, labels, request_id, rotated
+from .names import digest, request_id, rotated
+from .node_rules import NodeRules
 from .offers import Offers
 from .shape import last_part
 
@@ -43,23 +43,21 @@ class Creation:
     """Makes the instances of one project. os_login: whether its metadata turns OS Login on."""
 
     def __init__(
-        self, calls: Calls, instances: Instances, offers: Offers, belongings: Belongings, run: Run,
+        self, calls: Calls, instances: Instances, offers: Offers, rules: NodeRules, run: Run,
         os_login: Callable[[], bool], only_zones: Sequence[str],
     ) -> None:
         self._calls = calls
         self._instances = instances
         self._offers = offers
-        self._belongings = belongings
+        self._rules = rules
         self._run = run
         self._os_login = os_login
         self._only_zones = only_zones
 
     def create(self, order: Order) -> str:
         """The id of the instance."""
-        check_name(order.name)
+        insertion.check(order)
         marked = dataclasses.replace(order, tags={**order.tags, MARK: order.name})
-        labels(marked.tags)  # what cannot be kept is refused before anything is made
-        insertion.metadata(marked, os_login=False)
         zones, found, os_login = together(
             lambda: self._zones(marked), lambda: self._instances.named(order.name),
             lambda: bool(order.public_key) and self._os_login())
@@ -69,11 +67,11 @@ class Creation:
             if not _ours(row, order.name):
                 stranger = row if zone in zones else stranger
             elif left := self._lasting(zone, row):
-                self._belongings.secure(order)
+                self._rules.secure(order)
                 return str(left["id"])
         if stranger:
             raise _taken(order.name, stranger)
-        self._belongings.secure(order)
+        self._rules.secure(order)
         lost: FleetError | None = None
         for zone in zones:
             try:
@@ -115,7 +113,7 @@ class Creation:
     # -- making ------------------------------------------------------------------------------------------------
     def _insert(self, order: Order, zone: str, os_login: bool) -> str:
         what = f"make instance {order.name} in {zone}"
-        body = insertion.body(order, zone, os_login=os_login)
+        body = insertion.body(order, zone, project=self._calls.project, os_login=os_login)
         said = digest(json.dumps(body, sort_keys=True))  # another order of that name is another request
         for life in range(_LIVES):
             try:
@@ -139,7 +137,7 @@ class Creation:
                 raise
             target = str(operation.get("targetId"))
             if not done:
-                self._instances.begun(target, operation_path(operation))
+                self._instances.begun(target, operation, makes=True)
             found = self._instances.in_zone(zone, order.name)
             if found and _ours(found, order.name) and (str(found["id"]) == target or self._lasting(zone, found)):
                 return str(found["id"])

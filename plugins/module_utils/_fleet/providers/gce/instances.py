@@ -7,19 +7,29 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import FleetError
 from ..actions import MARK, Status
 from ..base import together
 from . import api, faults
-from .calls import Calls
+from .calls import Calls, operation_path
 from .shape import STATES, last_part
 
 Row = Mapping[str, Any]
 
+PATIENT = 5.0  # seconds after which an instance at rest should show what it was asked for
+_AT_REST = ("running", "stopped", "paused")
 _BRIEF = "id,name,zone,status,statusMessage,labels"
 _IN_LIST = f"kind,id,nextPageToken,warning,unreachables,items/*/warning,items/*/instances({_BRIEF})"
+
+
+class _Begun(NamedTuple):
+    """An operation on an instance. when: on the clock of the run; makes: the instance is not there before."""
+
+    path: str
+    when: float
+    makes: bool
 
 
 class Instances:
@@ -29,12 +39,12 @@ class Instances:
         self._calls = calls
         self._lock = threading.Lock()
         self._paths: dict[str, str] = {}
-        self._begun: dict[str, str] = {}
+        self._begun: dict[str, _Begun] = {}
 
-    def begun(self, node_id: str, operation_path: str) -> None:
-        """Remember the operation that makes a node, to tell why the node is not there."""
+    def begun(self, node_id: str, operation: Row, *, makes: bool = False) -> None:
+        """Remember what a node was asked for last, to tell why it does not come to be so. makes: whether it was to be made."""
         with self._lock:
-            self._begun[node_id] = operation_path
+            self._begun[node_id] = _Begun(operation_path(operation), self._calls.now(), makes)
 
     def named(self, name: str) -> list[Row]:
         """The instances of that name, of which there may be one in each zone."""
@@ -73,24 +83,28 @@ class Instances:
             return self._paths.get(node_id)
 
     def statuses(self, node_ids: Sequence[str]) -> dict[str, Status]:
-        """Where they stand; of those that are gone only the ones whose making failed."""
+        """Where they stand; of those that are gone only the ones whose making failed. One that stays at rest although it was
+        asked to change is asked why."""
         wanted = list(dict.fromkeys(node_ids))
         found = self._found(wanted)
         statuses = {node_id: _status(row) for node_id, row in found.items()}
-        for node_id in wanted:
-            failed = None if node_id in statuses else self._failed(node_id)
-            if failed:
-                statuses[node_id] = failed
+        with self._lock:
+            begun = {node_id: self._begun[node_id] for node_id in wanted if node_id in self._begun}
+        late = self._calls.now() - PATIENT
+        for node_id, what in begun.items():
+            status = statuses.get(node_id)
+            if what.makes if status is None else status.state in _AT_REST and what.when < late:
+                failed = self._failed(node_id, what.path)
+                if failed:
+                    statuses[node_id] = failed
         return statuses
 
-    def _failed(self, node_id: str) -> Status | None:
-        """Why a node that was asked for never came to be."""
-        with self._lock:
-            path = self._begun.get(node_id)
+    def _failed(self, node_id: str, path: str) -> Status | None:
+        """Why a node did not become what it was asked to."""
         what = f"read what became of instance {node_id}"
-        operation = self._calls.operation(what, path) if path else None
+        operation = self._calls.operation(what, path)
         failure = faults.operation_error(what, operation) if operation else None
-        return Status("error", fault=failure.why) if failure else None
+        return Status("error", fault=failure.why, doing=failure.why) if failure else None
 
     def _found(self, wanted: list[str]) -> dict[str, Row]:
         """The instances of these ids that are there. What a list does not show is asked for by itself before it counts as

@@ -36,9 +36,9 @@ def _plain_query(fields: str) -> dict[str, str]:
 class Offers:
     """What one project offers. Zones are asked for once."""
 
-    def __init__(self, calls: Calls, run: Run, only_zones: Sequence[str], roles: OperatorRoles) -> None:
+    def __init__(self, calls: Calls, shared: SharedVpc, run: Run, only_zones: Sequence[str], roles: OperatorRoles) -> None:
         self._lists = calls.lists
-        self._shared = SharedVpc(calls, run)
+        self._shared = shared
         self._run = run
         self._project = calls.project
         self._only = tuple(dict.fromkeys(only_zones))

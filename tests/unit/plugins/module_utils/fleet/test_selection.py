@@ -152,6 +152,15 @@ def test_the_rejected_are_bounded() -> None:
     assert pick.rejected[-1] == "and 189 more"
 
 
+def test_a_withdrawn_image_is_taken_only_when_it_is_named() -> None:
+    old = image("old", version="13", usable=False, legacy=True, why_not="is DEPRECATED, replaced by new")
+    assert the_image([old, image("new")], distro="debian") == "new"
+    assert the_image([old, image("new")], name="old") == "old"
+    assert the_image([old, image("new")], id=old.id) == "old"
+    assert "old: is DEPRECATED, replaced by new" in error(pick_image, ImageWish(name="ol*"), [old], provider="openstack")
+    assert "old: is OBSOLETE" in error(pick_image, ImageWish(name="old"), [image("old", usable=False, why_not="is OBSOLETE")], provider="openstack")
+
+
 # --------------------------------------------------------------------------------------------------- flavors
 def test_the_smallest_by_weight_then_disk_then_rank_then_name() -> None:
     many, much = flavor("many", 4, 4096), flavor("much", 2, 16384)  # 5 and 6

@@ -59,7 +59,10 @@ def test_withdrawn_images() -> None:
     gone = image("debian-12-old", deprecated={"state": "DEPRECATED", "replacement": f"{BASE}/debian-cloud/global/images/debian-12-new"})
     assert catalog.images([gone], "debian-cloud", "acme") == []
     for found in (catalog.images([gone], "acme", "acme"), catalog.images([gone], "debian-cloud", "acme", ("debian-12-old",))):
-        assert [(one.usable, one.why_not) for one in found] == [(False, "is DEPRECATED, replaced by debian-12-new")]
+        assert [(one.usable, one.legacy, one.why_not) for one in found] == [(False, True, "is DEPRECATED, replaced by debian-12-new")]
+    obsolete = image("debian-12-old", family="debian-12", deprecated={"state": "OBSOLETE"})
+    (found_by_family,) = catalog.images([obsolete], "debian-cloud", "acme", ("debian-12",))
+    assert (found_by_family.usable, found_by_family.legacy, found_by_family.why_not) == (False, False, "is OBSOLETE")
     assert catalog.images([image("x", status="PENDING")], "acme", "acme")[0].why_not == "is PENDING"
     assert catalog.images([image("x", deprecated={"state": "ACTIVE"})], "debian-cloud", "acme")[0].usable
 
