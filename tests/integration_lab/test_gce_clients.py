@@ -100,6 +100,16 @@ def test_google_cloud_compute_lists_the_fleet(gce: Gce, python: str, project: Pr
     assert result == {"aggregated": PROD, "running": ["dual-1", "lb-1", "web-1"]}
 
 
+def test_google_cloud_compute_reads_a_shared_vpc(gce: Gce, python: str, project: Project) -> None:
+    result = witness(gce, python, "cloud_compute.py", "shared", project)
+    assert result["resources"] == [["acme-dev", "PROJECT"]]
+    assert result["of the host itself"] == ""
+    assert len(result["usable"]) == 5
+    assert f"{project.name}/regions/us-east1/subnetworks/default" in result["usable"]
+    assert project.send("GET", "getXpnResources").body["resources"]
+    project.do("POST", "disableXpnResource", {"xpnResource": {"id": "acme-dev", "type": "PROJECT"}})
+
+
 def test_google_cloud_compute_knows_the_errors(gce: Gce, python: str, project: Project) -> None:
     gce.control("projects", {"project": "closed-to-us"})
     assert witness(gce, python, "cloud_compute.py", "errors", project) == {

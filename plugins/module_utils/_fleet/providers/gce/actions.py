@@ -19,7 +19,7 @@ from .client import Client
 from .creation import Creation
 from .instances import Instances
 from .lists import WITHHELD
-from .login import items_of, os_login_on
+from .login import items_of, os_login_told
 from .names import label_key, labels
 from .node_rules import NodeRules
 from .offers import Offers
@@ -62,22 +62,32 @@ class GceActions(Actions):
 
     def add_node_key(self, node_id: str, user: str, public_key: str) -> bool:
         keys.entry(user, public_key)
-        return self._edit_metadata(f"add an SSH key to node {node_id}", node_id, lambda items: keys.added(items, user, public_key))
+        what = f"add an SSH key to node {node_id}"
+        changed, items = self._edit_metadata(what, node_id, lambda items: keys.added(items, user, public_key))
+        told = os_login_told(items)
+        if told or (told is None and self._os_login()):
+            place = "the node's" if told else "the project's"
+            self.run.warn(f"{what}: OS Login is on ({place} metadata enable-oslogin), with which keys in the metadata are ignored. "
+                          "Set enable-oslogin to FALSE in the node's metadata, or log in as the account of the key's owner.")
+        return changed
 
     def remove_node_key(self, node_id: str, public_key: str) -> bool:
-        return self._edit_metadata(f"remove an SSH key from node {node_id}", node_id, lambda items: keys.removed(items, public_key))
+        return self._edit_metadata(f"remove an SSH key from node {node_id}", node_id, lambda items: keys.removed(items, public_key))[0]
 
-    def _edit_metadata(self, what: str, node_id: str, edit: Callable[[dict[str, str]], dict[str, str]]) -> bool:
-        def attempt() -> bool:
+    def _edit_metadata(
+        self, what: str, node_id: str, edit: Callable[[dict[str, str]], dict[str, str]],
+    ) -> tuple[bool, dict[str, str]]:
+        """Whether something changed, and the metadata as they are then."""
+        def attempt() -> tuple[bool, dict[str, str]]:
             current = self._instances.get(what, node_id, "metadata").get("metadata") or {}
             items = items_of(current)
             wanted = edit(items)
             if wanted == items:
-                return False
+                return False, items
             rows = [{"key": key, "value": value} for key, value in wanted.items()]
             body = {"fingerprint": current.get("fingerprint"), "items": rows}
             self._calls.do("POST", what, f"{self._instances.existing(what, node_id)}/setMetadata", body)
-            return True
+            return True, wanted
 
         return self._calls.rewritten(what, attempt)
 
@@ -92,7 +102,7 @@ class GceActions(Actions):
                 raise
             self.run.note(f"{what}: {failure.why}; if OS Login is on there, keys in the nodes' metadata are ignored")
             return False
-        return os_login_on(items_of(metadata))
+        return os_login_told(items_of(metadata)) is True
 
     # -- nodes -------------------------------------------------------------------------------------------------
     def check(self, order: Order) -> None:

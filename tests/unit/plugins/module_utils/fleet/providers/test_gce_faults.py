@@ -182,6 +182,19 @@ def test_an_image_that_cannot_be_used_is_left_for_another(gce: ChangingGce, acti
     assert failure.value.code == "image_gone"
 
 
+@pytest.mark.parametrize(("project", "instance", "warned"), [
+    ("", "", None), ("TRUE", "", "the project's"), ("TRUE", "FALSE", None), ("", "TRUE", "the node's"), ("FALSE", "true", "the node's"),
+])
+def test_a_key_that_os_login_ignores(
+    gce: ChangingGce, actions: GceActions, opened: Opened, node: str, project: str, instance: str, warned: str | None,
+) -> None:
+    gce.project["commonInstanceMetadata"] = {"items": [{"key": "enable-oslogin", "value": project}] if project else []}
+    if instance:
+        gce.resources[PLACE]["metadata"]["items"].append({"key": "enable-oslogin", "value": instance})
+    assert actions.add_node_key(node, "ann", KEY)
+    assert [f"({warned} metadata enable-oslogin)" in word for word in opened.warnings] == ([True] if warned else [])
+
+
 # --------------------------------------------------------------------------------------------------------- console
 @pytest.mark.parametrize("answer", [
     Fault("/serialPort", 403, google_error(403, "Required 'compute.instances.getSerialPortOutput' permission", "forbidden")),
