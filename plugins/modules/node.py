@@ -86,7 +86,7 @@ options:
     type: dict
     suboptions:
       name:
-        description: Name or id of a network or subnet. Without it one that gives what is asked for.
+        description: Name or id of a network or subnet, or of the VPC whose subnets are meant. Without it one that gives what is asked for.
         type: str
       reachable:
         description:
@@ -108,7 +108,7 @@ options:
     type: str
     aliases: [region, project]
   zone:
-    description: Availability zone. Default the choice of the cloud.
+    description: Availability zone. Without it one in which flavor and network both are.
     type: str
   ssh_key:
     description:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,7 @@ def everything(environment: Mapping[str, str]) -> dict[str, set[str]]:
 
 
 def _openstack(name: str, environment: Mapping[str, str]) -> set[str]:
-    import openstack.config
-
-    session = openstack.config.OpenStackConfig(config_files=[environment["OS_CLIENT_CONFIG_FILE"]]).get_one(name).get_session()
+    session = _session(name, environment)
 
     def rows(service: str, path: str, key: str) -> list[Any]:
         found: list[Any] = session.get(path, endpoint_filter={"service_type": service}).json()[key]
@@ -35,6 +34,24 @@ def _openstack(name: str, environment: Mapping[str, str]) -> set[str]:
     lines |= {f"key {row['keypair']['name']}" for row in rows("compute", "/os-keypairs", "keypairs")}
     lines |= {f"address {row['floating_ip_address']} {row['description']}" for row in rows("network", "/v2.0/floatingips", "floatingips")}
     return lines | {f"group {row['name']} {row['description']}" for row in rows("network", "/v2.0/security-groups", "security_groups")}
+
+
+def remove_servers(name: str, lines: set[str], environment: Mapping[str, str]) -> None:
+    """End the servers of these lines as somebody else would, so that what was made for them is left, and wait until they are gone."""
+    ids = [line.split()[1] for line in lines if line.startswith("server ")]
+    session = _session(name, environment)
+    for server in ids:
+        session.delete(f"/servers/{server}", endpoint_filter={"service_type": "compute"})
+    ends = time.monotonic() + 60
+    while any(server in line for line in _openstack(name, environment) for server in ids):
+        assert time.monotonic() < ends, "the servers do not go"
+        time.sleep(0.5)
+
+
+def _session(name: str, environment: Mapping[str, str]) -> Any:
+    import openstack.config
+
+    return openstack.config.OpenStackConfig(config_files=[environment["OS_CLIENT_CONFIG_FILE"]]).get_one(name).get_session()
 
 
 def _aws(region: str, role: str | None, environment: Mapping[str, str]) -> set[str]:

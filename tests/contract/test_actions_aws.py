@@ -178,7 +178,7 @@ def test_networks_are_what_the_layout_makes_true(catalog: Catalog) -> None:
         "boston": {"ipv4": ("floating", "assigned")},
     }
     by_name = {row.name: row for row in catalog.networks}
-    assert by_name["boston"].zone == "us-east-1-bos-1a"
+    assert by_name["boston"].zones == ("us-east-1-bos-1a",)
     assert "nat" in by_name["private"].why["ipv4"].lower()
     assert "igw-" in by_name["public"].why["ipv4"]
     assert all(row.usable and row.zones for row in catalog.networks)

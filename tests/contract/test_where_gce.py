@@ -17,6 +17,7 @@ RUN = secrets.token_hex(3)  # a lab may have been through these tests before
 CUSTOM, AUTO, HOST, SERVICE = (f"acme-{name}-{RUN}" for name in ("where", "auto", "hub", "spoke"))
 FULL = {"match": "instances.insert", "code": 503, "reason": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": "The zone does not have enough resources"}
 
+
 # ------------------------------------------------------------------------------------------- a project without default network
 @pytest.fixture(scope="module")
 def custom_key(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -133,7 +133,7 @@ def _choose_machine(
             free.append(machine)
     if not free:
         raise no_match("machine", f"free with {words(requirement.flavor) or 'any size'}, {words(requirement.network)}", misses,
-                        "node_info and catalog_info list the machines of this cloud.")
+                       "node_info and catalog_info list the machines of this cloud.")
     free.sort(key=size)
     best = free[0]
     network, families, image = found[best.id]

@@ -109,6 +109,8 @@ def public_address(before: Node, after: Node | None, *, word: str = "", failure:
         return _by_ipv4(before, f"by default ({before.why.public_ip})")
     if after is not None and after.public_ipv4:
         return _by_ipv4(after, "when it was asked for" + (f" ({word})" if word else ""))
+    if failure and failure.code not in CLOUD_S_NO:
+        return of_failure(failure)
     reason = (failure.why or failure.what) if failure else before.why.public_ip
     if before.public_ipv6:
         return PARTIAL, f"only IPv6, {before.public_ipv6}; no IPv4: {reason}"

@@ -63,9 +63,8 @@ class AwsProvider(Provider):
                 found, _checked = together(lambda: list(pages), lambda: self._regions.check(scope))
                 if not any(found):
                     return
-                pages = iter(found)
-                vpcs = sorted(set().union(*map(shape.vpcs, found)))
-                page, (subnets, tables) = next(pages), together(*self._networks(scope, vpcs))
+                page, pages = found[0], iter(found[1:])
+                subnets, tables = together(*self._networks(scope, sorted(set().union(*map(shape.vpcs, found)))))
             else:
                 page, subnets, tables, _checked = together(
                     lambda: next(pages), *self._networks(scope, ()), lambda: self._regions.check(scope))

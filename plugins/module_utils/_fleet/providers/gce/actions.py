@@ -11,7 +11,7 @@ from ...errors import FleetError
 from ...host_keys import from_console
 from ..actions import Actions, Order, Status
 from ..base import Run, together
-from . import api, keys
+from . import api, insertion, keys
 from .addresses import Addresses
 from .belongings import Belongings
 from .calls import Calls
@@ -20,7 +20,7 @@ from .creation import Creation
 from .instances import Instances
 from .lists import WITHHELD
 from .login import items_of, os_login_on
-from .names import check_name, label_key, labels
+from .names import label_key, labels
 from .node_rules import NodeRules
 from .offers import Offers
 from .shared_vpc import SharedVpc
@@ -96,7 +96,7 @@ class GceActions(Actions):
 
     # -- nodes -------------------------------------------------------------------------------------------------
     def check(self, order: Order) -> None:
-        check_name(order.name)
+        insertion.check(order)
 
     def create(self, order: Order) -> str:
         return self._creation.create(order)

@@ -24,7 +24,7 @@ from . import insertion
 from .calls import Calls
 from .catalog import home_region
 from .instances import Instances
-from .names import check_name, digest, labels, request_id, rotated
+from .names import digest, request_id, rotated
 from .node_rules import NodeRules
 from .offers import Offers
 from .shape import last_part
@@ -56,10 +56,8 @@ class Creation:
 
     def create(self, order: Order) -> str:
         """The id of the instance."""
-        check_name(order.name)
+        insertion.check(order)
         marked = dataclasses.replace(order, tags={**order.tags, MARK: order.name})
-        labels(marked.tags)  # what cannot be kept is refused before anything is made
-        insertion.metadata(marked, os_login=False)
         zones, found, os_login = together(
             lambda: self._zones(marked), lambda: self._instances.named(order.name),
             lambda: bool(order.public_key) and self._os_login())

@@ -6,15 +6,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..actions import Order
+from ..actions import MARK, Order
 from . import keys
-from .names import labels, network_tag
+from .names import check_name, labels, network_tag
 
 NAT = {"type": "ONE_TO_ONE_NAT", "name": "External NAT"}
 NAT6 = {"type": "DIRECT_IPV6", "name": "external-ipv6", "networkTier": "PREMIUM"}
 
 # series that take no Persistent Disk at all; the others all take pd-balanced
 _HYPERDISK_ONLY = re.compile(r"(?:c4|n4|x4|m4|a4|h4|g4)[a-z]*-")
+
+
+def check(order: Order) -> None:
+    """Raises FleetError for a name, tags, a key and a user that Google would refuse."""
+    check_name(order.name)
+    labels({**order.tags, MARK: order.name})
+    metadata(order, os_login=False)
 
 
 def body(order: Order, zone: str, *, project: str, os_login: bool) -> dict[str, Any]:

@@ -38,6 +38,12 @@ class Place:
     home: str | None
     narrowed: bool = False
 
+    def distance(self, region: str) -> int:
+        """How far a region is: 0 the one at home, 1 the same continent, 2 any other."""
+        if region == self.home:
+            return 0
+        return 1 if region.partition("-")[0] == (self.home or "").partition("-")[0] else 2
+
     def zones_of(self, region: str) -> tuple[str, ...]:
         return tuple(zone.name for zone in self.zones if zone.region == region)
 
@@ -77,7 +83,7 @@ def _network(row: Row, place: Place, roles: OperatorRoles) -> CatalogNetwork:
         cidrs=tuple(filter(None, (row.get("ipCidrRange"), row.get("externalIpv6Prefix"), row.get("internalIpv6Prefix")))),
         zones=place.zones_of(region), usable=not why_not, why_not=why_not, default=own and vpc == DEFAULT_NETWORK,
         aliases=(vpc, path, f"regions/{region}/subnetworks/{name}", *filter(None, (row.get("selfLink"), row.get("subnetwork")))),
-        rank=2 * (region != place.home) + (not own),
+        rank=2 * place.distance(region) + (not own),
         extra={"network": path, "region": region, "stack_type": stack, "ipv6_access": access})
 
 

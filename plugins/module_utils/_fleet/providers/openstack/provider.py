@@ -53,7 +53,7 @@ class OpenStack(Provider):
         pages = self._pages(region)
         declared = declarations(region.access.written_networks)
         if self.cloud.filters.single:
-            first = next(pages)
+            first = next(pages, [])
             if not first:
                 return  # nothing is asked about servers that are elsewhere
             networks = read_networks(region, declared, self.run.note)

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,6 +202,7 @@ def test_the_library_of_every_provider_is_imported_ahead() -> None:
         "dream": {"provider": "openstack"}, "amazon": {"provider": "aws"}, "google": {"provider": "gce"},
         "rack": {"provider": "metal", "sources": [{"kind": "ironic"}, {"kind": "redfish", "baseuri": "https://bmc.example.com"}]}}
     package = module.__name__.rpartition(".")[0]
+    tree = str(Path(module.__file__).parents[package.count(".") + 1])
     for name, libraries in (("dream", ["openstack"]), ("amazon", ["botocore"]), ("google", ["google.auth", "requests"]),
                             ("rack", ["openstack", "requests"])):
         program = f"""
@@ -211,7 +214,7 @@ assert not set({libraries!r}) & set(sys.modules), "too early"
 load_libraries(clouds)
 print([library for library in {libraries!r} if library not in sys.modules])
 """
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": tree})
         assert (done.stdout, done.stderr) == ("[]\n", ""), name
 
 

@@ -99,7 +99,8 @@ def aws(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
             "<state>available</state><availabilityZone>us-east-1a</availabilityZone>")],
         "DescribeImages": [listed(
             "DescribeImages", "imagesSet", "<imageId>ami-1</imageId><name>debian-12-amd64-20261103-2286</name>"
-            "<imageOwnerId>136693071363</imageOwnerId><imageState>available</imageState><architecture>x86_64</architecture><creationDate>2026-11-03T08:22:41.000Z</creationDate>"
+            "<imageOwnerId>136693071363</imageOwnerId><imageState>available</imageState><architecture>x86_64</architecture>"
+            "<creationDate>2026-11-03T08:22:41.000Z</creationDate>"
             "<rootDeviceName>/dev/xvda</rootDeviceName>")],
         "DescribeInstanceTypes": [listed(
             "DescribeInstanceTypes", "instanceTypeSet", "<instanceType>t3.small</instanceType><currentGeneration>true</currentGeneration>"

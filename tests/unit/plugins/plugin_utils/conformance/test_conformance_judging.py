@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access.proofs import Proof
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import judging
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance.judging import Door
@@ -126,6 +127,12 @@ def test_ipv6_by_default_is_not_what_aws_gives() -> None:
 def test_no_public_address() -> None:
     failure = FleetError("choose the network", why="nothing leads out", code="no_match")
     assert judging.public_address(node(INSIDE), None, failure=failure) == ("NO", "none to be had: nothing leads out")
+
+
+@pytest.mark.parametrize("before", [node(INSIDE), node(INSIDE, SIX)])
+def test_an_address_that_could_not_be_asked_for_says_nothing_of_the_cloud(before: Node) -> None:
+    failure = FleetError("list floatingips", why="HTTP 503", code="unavailable")
+    assert judging.public_address(before, before, failure=failure) == ("ERROR", "list floatingips: HTTP 503")
 
 
 def test_a_private_address() -> None:

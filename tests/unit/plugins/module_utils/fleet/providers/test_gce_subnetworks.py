@@ -78,7 +78,7 @@ def test_nodes_are_attached_in_the_zones_of_the_region() -> None:
 def test_the_default_network_of_every_region_the_nearest_first() -> None:
     rows = [subnetwork("default", region, "default") for region in ("asia-east1", "us-east1", "us-central1")]
     found = subnetworks.networks([subnetwork("a-net"), *rows], place("us-central1"), NO_OPERATOR)
-    assert [network.extra["region"] for network in found if network.default] == ["us-central1", "asia-east1", "us-east1"]
+    assert [network.extra["region"] for network in found if network.default] == ["us-central1", "us-east1", "asia-east1"]
     assert [network.name for network in found] == ["default"] * 3 + ["a-net"]
 
 
