@@ -222,12 +222,9 @@ def _absent(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]:
 
 def _out_of_metadata(module: AnsibleModule, wish: Wish, opened: Opened, public: str) -> list[str]:
     """Out of the metadata of the node that is named, else of all nodes that this collection made in clouds without key store."""
-    if wish.node:
-        nodes = _nodes(opened, wish.node)
-    elif all(opened.actions(scope).key_store for scope in opened.scopes):
+    if all(opened.actions(scope).key_store for scope in opened.scopes):
         return []
-    else:
-        nodes = _living(opened, tags={MARK: None})
+    nodes = _nodes(opened, wish.node) if wish.node else _living(opened, tags={MARK: None})
     did = []
     for scope, node in nodes:
         actions = opened.actions(scope)

@@ -227,6 +227,12 @@ def test_a_node_is_found_by_id_or_name_without_listing_all(run: Run, world: Worl
     assert all(filters.ids or filters.names for filters in world.asked)
 
 
+def test_where_nodes_keep_no_keys_none_is_looked_for(run: Run, world: World) -> None:
+    run(name="key", public_key=KEY)
+    assert run(name="key", public_key=KEY, node="i-1", state="absent")["changed"] is True
+    assert (world.asked, world.did("node_keys")) == ([], [])
+
+
 def test_a_cloud_that_fails(run: Run, world: World) -> None:
     world.fails["add_key"] = [FleetError("add key", why="quota", code="quota")]
     assert run(name="web", public_key=KEY)["msg"] == "cloud 'fake' (one): add key: quota"
