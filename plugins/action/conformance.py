@@ -19,7 +19,7 @@ from ansible.utils.display import Display
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import DEFAULT_STATES, Cloud, check_settings, parse_clouds
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access import arguments
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.fleet_module import FLEET_VARIABLE, FleetModule
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import cleaning, files, guard, junit, keys, lines, page, suite, wishes

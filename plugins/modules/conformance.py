@@ -78,7 +78,8 @@ options:
     type: str
   sweep:
     description:
-      - Ask nothing, but remove what earlier runs have left on the clouds. Found by their tag, their names, and the notes in O(state_dir).
+      - Ask nothing, but remove what earlier runs have left on the clouds, also those of other controllers. Found by the mark of nodes, keys,
+        addresses, security groups and volumes, and by the notes in O(state_dir).
       - A run that is still going on this machine is left alone.
     type: bool
     default: false

@@ -194,6 +194,10 @@ def test_metadata_server_of_an_instance(gce: Gce, python: str, project: Project)
 
 
 # -- gcloud ------------------------------------------------------------------------------------------------------
+NEEDS_GCLOUD = pytest.mark.skipif(
+    shutil.which("gcloud") is None, reason="needs gcloud on the PATH; without it the emulator is proved with Google's libraries only")
+
+
 def gcloud(gce: Gce, *words: str, settings: dict[str, str] | None = None) -> str:
     """Output of one gcloud command, with the lab's settings unless others are given."""
     finished = subprocess.run(
@@ -203,10 +207,7 @@ def gcloud(gce: Gce, *words: str, settings: dict[str, str] | None = None) -> str
     return finished.stdout
 
 
-@pytest.mark.skipif(
-    shutil.which("gcloud") is None,
-    reason="gcloud is not installed: the emulator is proved with Google's libraries only",
-)
+@NEEDS_GCLOUD
 def test_gcloud_lists_creates_changes_and_deletes(gce: Gce, project: Project) -> None:
     listed = gcloud(gce, "compute", "instances", "list", "--format=value(name,status)")
     assert dict(line.split("\t") for line in listed.splitlines()) == PROD
@@ -243,10 +244,7 @@ def test_gcloud_lists_creates_changes_and_deletes(gce: Gce, project: Project) ->
     )
 
 
-@pytest.mark.skipif(
-    shutil.which("gcloud") is None,
-    reason="gcloud is not installed: the emulator is proved with Google's libraries only",
-)
+@NEEDS_GCLOUD
 def test_gcloud_activates_a_service_account(gce: Gce, tmp_path: Path) -> None:
     """Without the settings of `env` that spare the activation."""
     spared = ("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", "CLOUDSDK_AUTH_TOKEN_HOST")

@@ -10,8 +10,8 @@ from ...catalog import Catalog
 from ...errors import FleetError
 from ...host_keys import from_console
 from ..actions import Actions, Order, Status
-from ..base import Run
-from . import api, keys
+from ..base import Run, together
+from . import api, insertion, keys
 from .addresses import Addresses
 from .belongings import Belongings
 from .calls import Calls
@@ -21,14 +21,15 @@ from .instances import Instances
 from .lists import WITHHELD
 from .login import items_of, os_login_on
 from .names import label_key, labels
+from .node_rules import NodeRules
 from .offers import Offers
+from .shared_vpc import SharedVpc
 
 if TYPE_CHECKING:
     from ...fleet_file import Cloud
 
 Row = Mapping[str, Any]
 
-_REWRITES = 10  # times a change is made anew because somebody else changed the same thing
 _UP = frozenset({"PROVISIONING", "STAGING", "RUNNING", "PENDING"})
 _DOWN = frozenset({"TERMINATED", "STOPPED", "STOPPING", "PENDING_STOP", "DEPROVISIONING"})
 _SUSPENDED = "SUSPENDED"
@@ -44,11 +45,13 @@ class GceActions(Actions):
         self._reader = reader
         self._calls = Calls(reader, writer, run, scope)
         self._instances = Instances(self._calls)
-        self._offers = Offers(self._calls.lists, run, scope, cloud.options["zones"], cloud.roles)
-        self._belongings = Belongings(self._calls)
+        shared = SharedVpc(self._calls, run)
+        self._offers = Offers(self._calls, shared, run, cloud.options["zones"], cloud.roles)
+        rules = NodeRules(self._calls, shared)
+        self._belongings = Belongings(self._calls, rules)
         self._addresses = Addresses(self._calls, self._instances)
         self._creation = Creation(
-            self._calls, self._instances, self._offers, self._belongings, run, self._os_login, cloud.options["zones"])
+            self._calls, self._instances, self._offers, rules, run, self._os_login, cloud.options["zones"])
 
     def catalog(self, parts: frozenset[str], image_names: Sequence[str] = ()) -> Catalog:
         return self._offers.catalog(parts, image_names)
@@ -76,19 +79,7 @@ class GceActions(Actions):
             self._calls.do("POST", what, f"{self._instances.existing(what, node_id)}/setMetadata", body)
             return True
 
-        return self._rewritten(what, attempt)
-
-    def _rewritten(self, what: str, attempt: Callable[[], bool]) -> bool:
-        """A change made from the newest reading: made anew when somebody else was faster."""
-        for number in range(_REWRITES):
-            try:
-                return attempt()
-            except FleetError as failure:
-                if failure.code != "stale":
-                    raise
-                self.run.patience.request_timeout()  # raises when the time is over
-                self.run.patience.sleep((0.1 + 0.2 * self.run.patience.spread()) * (number + 1))
-        raise FleetError(what, why=f"somebody else changed the same {_REWRITES} times meanwhile", code="conflict", fix="Try again.")
+        return self._calls.rewritten(what, attempt)
 
     def _os_login(self) -> bool:
         """Whether the project's metadata turns OS Login on. Unknown counts as off: to write the contrary into a node is
@@ -104,6 +95,9 @@ class GceActions(Actions):
         return os_login_on(items_of(metadata))
 
     # -- nodes -------------------------------------------------------------------------------------------------
+    def check(self, order: Order) -> None:
+        insertion.check(order)
+
     def create(self, order: Order) -> str:
         return self._creation.create(order)
 
@@ -117,13 +111,17 @@ class GceActions(Actions):
         what = f"delete node {node_id}"
         try:
             self._instances.get(what, node_id, "name")  # that nothing else of the same name is meant
-            self._calls.begin("DELETE", what, self._instances.existing(what, node_id))
+            self._instances.begun(node_id, self._calls.begin("DELETE", what, self._instances.existing(what, node_id)))
         except FleetError as failure:
             if failure.code != "not_found":
                 raise
 
     def leftovers(self, name: str) -> list[str]:
         return self._belongings.found(name)
+
+    def marked(self, prefix: str) -> set[str]:
+        nodes, others = together(self._instances.marks, self._belongings.marks)
+        return {mark for mark in nodes | others if mark.startswith(prefix)}
 
     def clean(self, name: str) -> list[str]:
         return self._belongings.remove(name)
@@ -134,7 +132,7 @@ class GceActions(Actions):
         verb = _verb(what, action, status)
         if verb is None:
             return False
-        self._calls.begin("POST", what, f"{self._instances.existing(what, node_id)}/{verb}")
+        self._instances.begun(node_id, self._calls.begin("POST", what, f"{self._instances.existing(what, node_id)}/{verb}"))
         return True
 
     def adapted_tags(self, tags: Mapping[str, str]) -> dict[str, str]:
@@ -155,7 +153,7 @@ class GceActions(Actions):
             self._calls.do("POST", what, f"{self._instances.existing(what, node_id)}/setLabels", body)
             return True
 
-        return self._rewritten(what, attempt)
+        return self._calls.rewritten(what, attempt)
 
     def host_keys(self, node_id: str) -> tuple[str, ...] | None:
         what = f"read the SSH host keys of node {node_id}"
@@ -175,8 +173,14 @@ class GceActions(Actions):
         return tuple(sorted(f"{row['key']} {row['value'].strip()}" for row in rows if row.get("key") and row.get("value")))
 
     def _printed_keys(self, what: str, path: str) -> tuple[str, ...] | None:
-        """Those that cloud-init printed on the console."""
-        found = self._calls.find(what, f"{path}/serialPort", {"port": "1"})
+        """Those that cloud-init printed on the console. Google keeps its last megabyte only."""
+        try:
+            found = self._calls.find(what, f"{path}/serialPort", {"port": "1"})
+        except FleetError as failure:
+            if failure.code not in WITHHELD:  # an account or an organisation may close the console
+                raise
+            self.run.note(f"{what}: {failure.why}")
+            return None
         return from_console(str((found or {}).get("contents") or "")) or None
 
 
