@@ -205,15 +205,20 @@ swept:
       description: What was removed, in words.
       type: list
       elements: str
-      returned: always
+      returned: not in check mode
     left:
       description: What could not be removed, and why.
       type: list
       elements: str
-      returned: always
+      returned: not in check mode
     spared:
       description: Runs that are still going and were left alone.
       type: list
       elements: str
-      returned: always
+      returned: not in check mode
+    names:
+      description: Names of the nodes that would be removed with all that was made for them, also of those that are gone.
+      type: list
+      elements: str
+      returned: in check mode
 """

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -98,6 +99,10 @@ def test_what_is_left_of_a_node_that_is_gone_is_swept_from_anywhere(suite: Suite
     remove_servers("floating", things()["openstack floating"] - before["openstack floating"], suite.environment)
     left = things()["openstack floating"] - before["openstack floating"]
     assert {line.split()[0] for line in left} == {"key", "address", "group"}
+    foretold = subprocess.run([*_elsewhere(suite).command(conformance_clouds="floating", conformance_sweep=True), "--check", "-v"], cwd=ROOT,
+                              env=suite.environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL).stdout
+    assert re.search(r'"names": \["fleet-conformance-\w+-1"\]', foretold), foretold
+    assert things()["openstack floating"] - before["openstack floating"] == left
     text = _elsewhere(suite).sweep(conformance_clouds="floating")
     assert "floating: removed floating IP" in text
     assert things() == before

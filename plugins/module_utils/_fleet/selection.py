@@ -126,7 +126,8 @@ def _choose_machine(
             image = _image_on(requirement.image, machine, catalog, provider, operator_login)
             found[machine.id] = network, families, image
         except FleetError as failure:
-            reasons.append(failure.why.partition("nearest: ")[2] or failure.why)  # of this machine's few there is no nearest
+            # of this machine's few there is no nearest
+            reasons.append(failure.why.partition("nearest: ")[2] or f"{failure.what.rpartition(' ')[2]}: {failure.why}")
         if reasons:
             misses.append((len(reasons) + distance(wish, machine), f"{machine.name}: {', '.join(reasons)}"))
         else:

@@ -10,6 +10,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 
 from .._fleet.errors import FleetError
+from .._fleet.providers.actions import key_mark
 
 _INPUT = "/dev/stdin"
 
@@ -20,13 +21,13 @@ def exists(path: str | None) -> bool:
 
 def public_key(module: AnsibleModule, name: str, path: str, did: list[str]) -> str | None:
     """The public key of a private key file, which is made when it is not there; None when check mode keeps it from being made.
-    name: of the key, which becomes its comment; did: what was done is added to it. Raises FleetError."""
+    name: of the key, which is told by its comment; did: what was done is added to it. Raises FleetError."""
     path = os.path.expanduser(path)
     if not os.path.exists(path):
         did.append(f"made {path}")
         if module.check_mode:
             return None
-        _generate(module, path, name)
+        _generate(module, path, key_mark(name))
     if os.stat(path).st_mode & 0o077:
         did.append(f"mode of {path} set to 0600")
         if not module.check_mode:
@@ -35,7 +36,7 @@ def public_key(module: AnsibleModule, name: str, path: str, did: list[str]) -> s
     if status:
         raise FleetError(f"read key {path}", why=_last_line(err), code="key_file",
                          fix="It must be a private key in OpenSSH format without a passphrase; remove it to have a new one made.")
-    return line(f"{' '.join(out.split()[:2])} {name}")
+    return line(f"{' '.join(out.split()[:2])} {key_mark(name)}")
 
 
 def public_part(module: AnsibleModule, path: str | None) -> str | None:

@@ -35,6 +35,10 @@ def key(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
         if not values["name"]:
             raise FleetError(f"keys[{number}]: has no name", fix="Give the key a name.", code="argument")
         wishes.append(Wish(clouds.named(row.get("cloud")), **values))
+    named = [(wish.cloud.name, wish.scope, wish.name) for wish in wishes]
+    twice = sorted({name for cloud, scope, name in named if named.count((cloud, scope, name)) > 1})
+    if twice:
+        raise FleetError(f"'keys' names {', '.join(twice)} more than once", fix="Give every key of a cloud a name of its own.", code="argument")
     places = _enter(module, wishes)
     results: dict[int, dict[str, Any]] = {}
     failures: dict[int, FleetError] = {}
@@ -120,18 +124,22 @@ def _present(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]
     ring = key_ring.folder(module.params["key_dir"], os.environ)
     did: list[str] = []
     # none yet, or the run that made the node was ended before its key was taken out again
-    if module.params["for_new_nodes"] and wish.name in place.there and not key_files.exists(wish.private_key_file):
+    new = bool(module.params["for_new_nodes"]) and not key_files.exists(wish.private_key_file)
+    if new and wish.name in place.there:
         return _result(module, wish, None, None, [])
     public = _public_key(module, wish, did)
     actions = opened.actions(scope)
     stored = "key store" if actions.key_store else "instance metadata" if wish.node else "key ring"
-    if public is None or key_ring.read(ring, cloud.name, wish.name) != public:
+    held = key_ring.read(ring, cloud.name, wish.name)
+    with at(cloud, scope):
+        if actions.key_store:
+            did += _store(actions, wish, public, leftover=new, check=module.check_mode)
+        elif held and not (wish.force or new) and (public is None or key_ring.blob(held) != key_ring.blob(public)):
+            raise _differs(wish, "the key ring of this controller")
+    if public is None or held != public:
         did.append("added to the key ring of this controller")
         if public and not module.check_mode:
             key_ring.write(ring, cloud.name, wish.name, public)
-    with at(cloud, scope):
-        if actions.key_store:
-            did += _store(actions, wish, public, check=module.check_mode)
     if not actions.key_store and wish.node:
         node_scope, node = _node(opened, wish.node)
         node_actions = opened.actions(node_scope)
@@ -153,15 +161,15 @@ def _public_key(module: AnsibleModule, wish: Wish, did: list[str]) -> str | None
     return key_files.public_key(module, wish.name, wish.private_key_file, did)
 
 
-def _store(actions: Actions, wish: Wish, public: str | None, *, check: bool) -> list[str]:
-    """Put the key into the cloud's key store; what was done. public: None for one that check mode keeps from being made."""
+def _store(actions: Actions, wish: Wish, public: str | None, *, leftover: bool, check: bool) -> list[str]:
+    """Put the key into the cloud's key store; what was done. public: None for one that check mode keeps from being made.
+    leftover: whether one of ours that is there may be replaced, as its node is not: a run that was ended has left it, perhaps on
+    another controller."""
     known = actions.find_key(wish.name)
     there = known.public_key if known else None
     differs = there is not None and (public is None or key_ring.blob(there) != key_ring.blob(public))
-    if differs and not wish.force:
-        raise FleetError(
-            f"store key {wish.name}", why="the key store has another key of that name", code="key_differs",
-            fix="Choose another name, remove it with state: absent, or replace it with force: true.")
+    if differs and not (wish.force or (leftover and known is not None and known.ours)):
+        raise _differs(wish, "the key store")
     if known is not None and not differs:
         return []
     if public and not check:
@@ -171,9 +179,16 @@ def _store(actions: Actions, wish: Wish, public: str | None, *, check: bool) -> 
     return ["replaced in the key store" if differs else "added to the key store"]
 
 
+def _differs(wish: Wish, where: str) -> FleetError:
+    return FleetError(
+        f"store key {wish.name}", why=f"{where} has another key of that name", code="key_differs",
+        fix="Choose another name, remove it with state: absent, or replace it with force: true.")
+
+
 # -------------------------------------------------------------------------------------------------- absent
 def _absent(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]:
-    """Out of the key store of every scope, of the metadata of nodes, of the ring, and off the disk."""
+    """Out of the key store of every scope, of the metadata of nodes, of the ring, and off the disk. A key of that name which
+    is neither the one meant nor of this collection's making stays in the key store."""
     cloud, opened = wish.cloud, place.opened
     ring = key_ring.folder(module.params["key_dir"], os.environ)
     path = wish.private_key_file and os.path.expanduser(wish.private_key_file)
@@ -183,7 +198,11 @@ def _absent(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]:
         actions = opened.actions(scope)
         with at(cloud, scope):
             known = actions.find_key(wish.name) if actions.key_store else None
-            if known:
+            meant = known is not None and known.public_key is not None and public is not None and (
+                key_ring.blob(known.public_key) == key_ring.blob(public))
+            if known and not (known.ours or meant or wish.force):
+                module.warn(f"cloud '{cloud.name}': its key {wish.name} was not made by this collection, and stays; force: true removes it")
+            elif known:
                 public = public or known.public_key
                 did.append("removed from the key store" + (f" of {scope}" if len(opened.scopes) > 1 else ""))
                 if not module.check_mode:
@@ -203,12 +222,9 @@ def _absent(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]:
 
 def _out_of_metadata(module: AnsibleModule, wish: Wish, opened: Opened, public: str) -> list[str]:
     """Out of the metadata of the node that is named, else of all nodes that this collection made in clouds without key store."""
-    if wish.node:
-        nodes = _nodes(opened, wish.node)
-    elif all(opened.actions(scope).key_store for scope in opened.scopes):
+    if all(opened.actions(scope).key_store for scope in opened.scopes):
         return []
-    else:
-        nodes = _living(opened, tags={MARK: None})
+    nodes = _nodes(opened, wish.node) if wish.node else _living(opened, tags={MARK: None})
     did = []
     for scope, node in nodes:
         actions = opened.actions(scope)

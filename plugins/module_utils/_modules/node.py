@@ -91,6 +91,8 @@ def _rows(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     hidden = mapping_of(given["hidden_user_data"], "'hidden_user_data' is not a mapping", "Use 'user_data', here or in 'nodes'.")
     common = {**{key: given[key] for key in _OWN}, **({"user_data": hidden[OF_ALL]} if OF_ALL in hidden else {})}
     if given["nodes"] is not None:
+        if given["count"] != 1:
+            raise FleetError("'count' and 'nodes' are both given", fix="Leave 'count' out; 'nodes' names each node.", code="argument")
         rows = []
         for number, row in enumerate(given["nodes"]):
             unknown = sorted(set(row) - {"name", "cloud", *_OWN})
@@ -140,8 +142,8 @@ def _result(module: AnsibleModule, outcomes: Sequence[Outcome]) -> dict[str, Any
     if module._diff:
         result["diff"] = _diff(outcomes, module.params["state"])
     if broken:
-        good = len(outcomes) - len(broken)
-        head = f"{len(broken)} of {len(outcomes)} nodes failed ({good} are there): " if len(outcomes) > 1 else ""
+        rest = "in check mode" if module.check_mode else f"{len(outcomes) - len(broken)} are there"
+        head = f"{len(broken)} of {len(outcomes)} nodes failed ({rest}): " if len(outcomes) > 1 else ""
         result["msg"] = head + "; ".join(str(outcome.failure) for outcome in broken)
     return result
 

@@ -75,12 +75,12 @@ def sweep(cloud: Cloud, noted: Collection[str], spared: Collection[str], making:
     left: list[str] = []
     found: set[str] = set(noted)
     _try(left, "look for what was left", lambda: found.update(names_found(cloud, making)))
-    names = sorted(name for name in found if _meant(run_of(name), spared, only))
+    names = meant(found, spared, only)
     removed, more = clean(cloud, names, making)
     still: list[str] = []
     if not left and not more:
         _try(left, "look whether all is gone", lambda: still.extend(sorted(names_found(cloud, making))))
-    left += [*more, *(f"{name} is still there" for name in still if _meant(run_of(name), spared, only))]
+    left += [*more, *(f"{name} is still there" for name in meant(still, spared, only))]
     going = sorted({run for name in found if (run := run_of(name)) in spared and run})
     return Swept(cloud.name, tuple(removed), tuple(left), tuple(going))
 
@@ -100,5 +100,6 @@ def _names_of(nodes: Iterable[Node]) -> Iterable[str]:
         yield from (name for name in (node.name, node.tags.get(MARK)) if name and MARK in node.tags and run_of(name) is not None)
 
 
-def _meant(run: str | None, spared: Collection[str], only: str | None) -> bool:
-    return run is not None and run not in spared and (only is None or run == only)
+def meant(names: Iterable[str], spared: Collection[str], only: str | None) -> list[str]:
+    """Those of the names that a sweep removes, in order. spared, only: as ``sweep`` takes them."""
+    return sorted(name for name in names if (run := run_of(name)) is not None and run not in spared and only in (None, run))

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 MARK = "fleet_node"
 """Tag of everything made for a node; its value is the node's name."""
 
+
+def key_mark(name: str) -> str:
+    """Comment of a key that this collection has made: the mark, for clouds that keep no tags of keys."""
+    return f"{MARK}={name}"
+
+
 POWER_ACTIONS = ("start", "stop", "reboot")
 
 
@@ -80,11 +86,13 @@ class Status:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key in the cloud's key store. public_key: OpenSSH line, None when the cloud keeps only a fingerprint."""
+    """A key in the cloud's key store. public_key: OpenSSH line, None when the cloud keeps only a fingerprint. ours: whether it
+    carries the mark of that name (``key_mark``), in a tag or in the comment of the line."""
 
     name: str
     fingerprint: str | None
     public_key: str | None = None
+    ours: bool = False
 
 
 class Actions(abc.ABC):

@@ -48,7 +48,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any
     saved = "{{ [" + ", ".join(f"r{number}" for number in range(len(rows))) + "] | to_json }}"
     save = {"ansible.builtin.copy": {"dest": str(folder / "results.json"), "content": saved, "mode": "0600"}, "no_log": True}
     one = {"hosts": "localhost", "module_defaults": {"group/hybridops.fleet.fleet": {"fleet": "fleet.yml"}}, "tasks": [*rows, save]}
-    shown = play(folder, [one], "-vvv", "-i", "localhost,", environ={f"SECRET_{name}": value for name, value in SECRETS.items()})
+    environ = {f"SECRET_{name}": value for name, value in SECRETS.items()}
+    environ["ANSIBLE_INJECT_INVOCATION"] = "true"  # ansible-core 2.21 shows arguments only so
+    shown = play(folder, [one], "-vvv", "-i", "localhost,", environ=environ)
     return shown, dict(zip(TASKS, json.loads((folder / "results.json").read_text(encoding="utf-8")), strict=True))
 
 

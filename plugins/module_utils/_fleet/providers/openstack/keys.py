@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ...errors import FleetError
-from ..actions import StoredKey
+from ..actions import StoredKey, key_mark
 from .refusals import refusal
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ class Keys:
         if status == 404:
             return None
         row = told.get("keypair") or {}
-        return StoredKey(name, row.get("fingerprint") or None, row.get("public_key") or None)
+        public = str(row.get("public_key") or "").strip()
+        return StoredKey(name, row.get("fingerprint") or None, public or None, public.endswith(f" {key_mark(name)}"))
 
     def names(self, prefix: str) -> set[str]:
         """Names of the keys that begin so; Nova keeps nothing else by which they could be known."""

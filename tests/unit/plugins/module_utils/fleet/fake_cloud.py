@@ -26,7 +26,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_role import NO_OPERATOR
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.options import Option
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order, Status, StoredKey
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order, Status, StoredKey, key_mark
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, ProviderSpec, Run
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.registry import PROVIDERS
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import Requirement, parse
@@ -336,7 +336,7 @@ class FakeActions(Actions):
     def find_key(self, name: str) -> StoredKey | None:
         def work() -> StoredKey | None:
             known = self.world.keys.get((self.scope, name))
-            return StoredKey(name, None, known) if known else None
+            return StoredKey(name, None, known, known.endswith(key_mark(name))) if known else None
 
         answer: StoredKey | None = self._call("find_key", name, work)
         return answer

@@ -337,7 +337,7 @@ def test_what_is_installed_must_be_as_wished() -> None:
     text = error(choose, wish(image={"distro": "rocky"}), rack(machine("a")), provider="metal")
     assert "installed: is debian" in text
     text = error(choose, wish(), rack(machine("a", image=None)), provider="metal")
-    assert "a: nobody tells what is installed on it (debian is wished)" in text
+    assert "a: image: nobody tells what is installed on it (debian is wished)" in text
     nothing_said = wish(image={})
     assert choose(nothing_said, rack(machine("a", image=None)), provider="metal").image is None
 

@@ -126,6 +126,7 @@ def test_several_clouds_at_once_and_one_that_fails(run: Run, world: World, monke
         ({"name": "a", "nodes": []}, "mutually exclusive"),
         ({"nodes": []}, "'nodes' is empty"),
         ({"nodes": [{"name": "a"}, {"name": "a"}]}, "'nodes' names a more than once"),
+        ({"nodes": [{"name": "a"}], "count": 3}, "'count' and 'nodes' are both given"),
         ({"nodes": [{"name": "a", "colour": "red"}]}, "nodes[0]: unknown key 'colour'"),
         ({"nodes": [{"image": {"distro": "debian"}}]}, "name: is missing"),
         ({"nodes": [{"name": "a", "cloud": "nowhere"}]}, "find the cloud"),

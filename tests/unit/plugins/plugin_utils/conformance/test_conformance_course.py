@@ -256,6 +256,13 @@ def test_a_sweep_removes_a_node_that_carries_another_mark_of_its_run() -> None:
     assert (swept.removed, swept.left) == (("n-1",), ())
 
 
+def test_what_a_sweep_means() -> None:
+    names = ["fleet-conformance-old-1", "fleet-conformance-live-2", "fleet-conformance-new-03", "fleet-conformance-mine", "web-1"]
+    assert cleaning.meant(names, ["live"], None) == ["fleet-conformance-new-03", "fleet-conformance-old-1"]
+    assert cleaning.meant(names, ["live"], "old") == ["fleet-conformance-old-1"]
+    assert cleaning.meant(names, ["live"], "live") == []
+
+
 def test_a_sweep_tells_what_it_could_not_remove() -> None:
     state = dataclasses.replace(_left(), dead=0)
     swept = cleaning.sweep(_cloud(state), [], [], _making())

@@ -143,8 +143,11 @@ def tagged(**tags: str) -> str:
     return "<tagSet>" + "".join(f"<item><key>{key}</key><value>{value}</value></item>" for key, value in tags.items()) + "</tagSet>"
 
 
-def instance(name: str, state: str = "running", token: str = "", launched: str = "2026-11-28T04:00:00.000Z", inside: str = "") -> str:
-    """One instance of a list."""
+def instance(
+    name: str, state: str = "running", token: str = "", launched: str = "2026-11-28T04:00:00.000Z", inside: str = "", called: str = "web-1",
+) -> str:
+    """One instance of a list. called: its Name, besides which it has no tag; unless tags are inside."""
+    inside += "" if "<tagSet>" in inside else tagged(Name=called)
     return (f"<instanceId>{name}</instanceId><clientToken>{token}</clientToken><launchTime>{launched}</launchTime>"
             f"<instanceState><name>{state}</name></instanceState>{inside}")
 

@@ -197,7 +197,28 @@ def test_the_permission_that_lacks_is_named() -> None:
     assert "ec2:RunInstances" in faults.from_answer("w", "ec2:RunInstances", REGION, "UnauthorizedOperation", "No.", 403).fix
 
 
+def test_one_that_was_renamed_is_not_the_node_any_more(aws: FakeAws, actions: Actions) -> None:
+    renamed = reservations(instance("i-1", "running", "token", called="precious"))
+    aws.answers["DescribeInstances"] = [renamed, NONE]
+    assert actions.create(ORDER) == "i-new"
+    assert tokens(aws) == [launch.salted("token", "i-1")]
+
+
+def test_a_renamed_one_that_only_the_answer_names(aws: FakeAws, actions: Actions) -> None:
+    aws.answers["RunInstances"] = [launched(instance("i-1", launched=OLD)), *DONE["RunInstances"]]
+    aws.answers["DescribeInstances"] = [NONE, reservations(instance("i-1", "running", "token", called="precious")), NONE]
+    assert actions.create(ORDER) == "i-new"
+    assert tokens(aws) == ["token", launch.salted("token", "i-1")]
+
+
 # ------------------------------------------------------------------------------------------- confirm and status
+def test_one_of_another_name_that_got_the_mark_by_a_copy_is_never_ended(aws: FakeAws, actions: Actions) -> None:
+    aws.answers["DescribeInstances"] = [reservations(
+        instance("i-2", launched="2026-11-28T04:00:00.000Z"), instance("i-1", launched="2026-11-28T03:00:00.000Z", called="precious"))]
+    assert actions.confirm(ORDER, "i-2") == "i-2"
+    assert aws.count("TerminateInstances") == 0
+
+
 def test_of_two_the_one_made_first_counts(aws: FakeAws, actions: Actions) -> None:
     early = ("<rootDeviceName>/dev/xvda</rootDeviceName><blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs><attachTime>{}</attachTime>"
              "</ebs></item></blockDeviceMapping>")
@@ -399,6 +420,14 @@ def test_an_address_that_was_moved_to_another_machine_stays(remains: FakeAws, ac
     remains.answers["DescribeAddresses"] = [addresses(address(4, "<instanceId>i-9</instanceId>", fleet_node="web-1"))]
     assert actions.clean("web-1") == ["security group fleet-web-1", "volume vol-1"]
     assert "i-9" in told[0]
+    assert remains.count("ReleaseAddress") == 0
+
+
+def test_an_address_of_a_renamed_node_stays(remains: FakeAws, actions: Actions, told: list[str]) -> None:
+    remains.answers["DescribeAddresses"] = [addresses(address(4, "<instanceId>i-1</instanceId>", fleet_node="web-1"))]
+    remains.answers["DescribeInstances"] = [reservations(instance("i-1", called="precious"))]
+    assert actions.clean("web-1") == ["security group fleet-web-1", "volume vol-1"]
+    assert "i-1" in told[0]
     assert remains.count("ReleaseAddress") == 0
 
 
