@@ -14,7 +14,8 @@ import os
 import shutil
 import subprocess
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from . import switch_script
 from .record import STATE
@@ -34,7 +35,7 @@ class Switch:
         self._system = system
         self._seconds = seconds
         self._nonce = nonce
-        self._lock: Optional[int] = None
+        self._lock: int | None = None
 
     def take_back_left(self) -> str:
         """What an earlier run has left unconfirmed is not what this one may take for the former state: it comes back first. The words for
@@ -44,7 +45,7 @@ class Switch:
         self._script("now")
         return "what an earlier run had left unconfirmed is as it was before"
 
-    def arm(self, entries: Sequence[Dict[str, Any]], reloads: Sequence[str]) -> None:
+    def arm(self, entries: Sequence[dict[str, Any]], reloads: Sequence[str]) -> None:
         """entries: {"key", "steps"} of all that is guarded and going to change; reloads: what must read its configuration again when they come
         back. Raises ValueError in words; nothing of the node has changed then."""
         if self._system.exists(PENDING + "/nonce"):
@@ -61,7 +62,7 @@ class Switch:
         except (OSError, ValueError) as failure:
             self._disarm()
             words = getattr(failure, "strerror", None) or str(failure)
-            raise ValueError("the dead man's switch cannot be armed ({0}), so nothing that it guards was changed".format(words)) from None
+            raise ValueError(f"the dead man's switch cannot be armed ({words}), so nothing that it guards was changed") from None
 
     def settle(self) -> None:
         """All is changed: from now on the seconds count. Raises ValueError; what was changed is back then."""
@@ -70,7 +71,7 @@ class Switch:
             self._write("timer", self._start_timer(self._seconds))
         except (OSError, ValueError) as failure:
             self.back()
-            raise ValueError("the dead man's switch cannot be set to {0} s ({1}); what it guards is as it was before".format(
+            raise ValueError("the dead man's switch cannot be set to {} s ({}); what it guards is as it was before".format(
                 self._seconds, getattr(failure, "strerror", None) or failure)) from None
         self._stop_timer(before)
         self._release()
@@ -81,22 +82,23 @@ class Switch:
         self._script("now")
 
     # ------------------------------------------------------------------------------------------------ details
-    def _prepare(self, new: str, entries: Sequence[Dict[str, Any]], reloads: Sequence[str]) -> None:
+    def _prepare(self, new: str, entries: Sequence[dict[str, Any]], reloads: Sequence[str]) -> None:
         os.makedirs(new, 0o700)
-        lines: List[str] = []
+        lines: list[str] = []
         for entry in reversed(list(entries)):
             for step in entry["steps"]:
                 lines.append(switch_script.step(step, len(lines), self._system.real))
                 if step["do"] == "path" and step["type"] == "file":
-                    self._copy(step, "{0}/{1}".format(new, len(lines) - 1))
-        text = switch_script.whole(lines, list(reloads), self._system.real(STATE), self._system.real(RUN), UNIT, self._system.real("/etc/systemd/system"))
+                    self._copy(step, f"{new}/{len(lines) - 1}")
+        state, run, units = (self._system.real(path) for path in (STATE, RUN, "/etc/systemd/system"))
+        text = switch_script.whole(lines, list(reloads), state, run, UNIT, units)
         for name, content in (("nonce", self._nonce + "\n"), ("switch.sh", text)):
             with open(new + "/" + name, "w", encoding="utf-8") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
 
-    def _copy(self, step: Dict[str, Any], path: str) -> None:
+    def _copy(self, step: dict[str, Any], path: str) -> None:
         """The former file, with mode and owner, ready to be renamed into its place: that needs no room on a full disk."""
         data = self._system.read(step["path"]) or b""
         with open(path, "wb") as file:
@@ -132,23 +134,23 @@ class Switch:
         if not self._system.systemd:
             return
         folder = self._system.real("/etc/systemd/system")
-        with open("{0}/{1}.service".format(folder, UNIT), "w", encoding="utf-8") as file:
+        with open(f"{folder}/{UNIT}.service", "w", encoding="utf-8") as file:
             file.write(switch_script.unit(self._system.real(PENDING)))
             file.flush()
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
         wants = folder + "/sysinit.target.wants"
         os.makedirs(wants, mode=0o755, exist_ok=True)
-        link = "{0}/{1}.service".format(wants, UNIT)
+        link = f"{wants}/{UNIT}.service"
         if not os.path.lexists(link):
-            os.symlink("../{0}.service".format(UNIT), link)
+            os.symlink(f"../{UNIT}.service", link)
 
     def _start_timer(self, seconds: int) -> str:
         """What stops it again: the name of a unit, or the number of a group of processes. Raises ValueError."""
         script, said = self._system.real(PENDING + "/switch.sh"), ""
         if self._system.systemd:
-            name = "{0}-{1}-{2}".format(UNIT, self._nonce, seconds)
-            answer = self._system.run(["systemd-run", "--quiet", "--unit=" + name, "--on-active={0}".format(seconds),
+            name = f"{UNIT}-{self._nonce}-{seconds}"
+            answer = self._system.run(["systemd-run", "--quiet", "--unit=" + name, f"--on-active={seconds}",
                                        "--timer-property=AccuracySec=1s", "/bin/sh", script, "timer"])
             if not self._system.run(["systemctl", "is-active", "--quiet", name + ".timer"]).rc:
                 return name
@@ -176,7 +178,7 @@ class Switch:
         self._release()
 
     def _script(self, *words: str) -> None:
-        self._system.run(["/bin/sh", self._system.real(PENDING + "/switch.sh")] + list(words), None, 180)
+        self._system.run(["/bin/sh", self._system.real(PENDING + "/switch.sh"), *list(words)], None, 180)
 
     def _read(self, name: str) -> str:
         return self._system.text(PENDING + "/" + name).strip()

@@ -8,11 +8,10 @@ All of it is functions until the last line, because it removes the folder it lie
 from __future__ import annotations
 
 import shlex
-from typing import Any, Callable, Dict, List, Sequence
+from collections.abc import Callable, Sequence
 
 from .reloads import COMMANDS
-
-Step = Dict[str, Any]
+from .undo import Step
 
 _HEAD = r"""#!/bin/sh
 # Written by hybridops.fleet: brings back what was here before a change that nobody has confirmed.
@@ -158,7 +157,7 @@ ExecStart=/bin/sh {pending}/switch.sh boot
 
 
 def step(step: Step, number: int, real: Callable[[str], str]) -> str:
-    """The line that performs a step of ``undo``. number: names the former content in the folder of the switch; real: path on the node -> path here."""
+    """The line that performs a step of ``undo``. number: names the former content in the switch's folder; real: path on the node -> path here."""
     do = step["do"]
     if do == "path":
         kind, path = step["type"], real(step["path"])
@@ -183,7 +182,7 @@ def whole(lines: Sequence[str], reloads: Sequence[str], state: str, run: str, un
     """The script. lines: steps in the order in which they are to be taken; state: folder of the record; run: folder that is empty after a boot;
     unit, units: what runs it at the next boot, and the folder that lies in."""
     names = {"RUN": run, "PENDING": state + "/pending", "UNIT": unit, "UNITS": units}
-    head = "".join("{0}={1}\n".format(name, shlex.quote(value)) for name, value in names.items())
+    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())
     return "".join([_HEAD, head, _function("back", lines), _function("reload", [line for name in reloads for line in _reload(name)]), _TAIL])
 
 
@@ -194,7 +193,7 @@ def unit(pending: str) -> str:
 
 # ---------------------------------------------------------------------------------------------------- details
 def _function(name: str, lines: Sequence[str]) -> str:
-    return "{0}() {{\n{1}  :\n}}\n".format(name, "".join("  " + line + "\n" for line in lines))
+    return "{}() {{\n{}  :\n}}\n".format(name, "".join("  " + line + "\n" for line in lines))
 
 
 def _line(*words: str) -> str:
@@ -202,14 +201,14 @@ def _line(*words: str) -> str:
 
 
 def _mode(step: Step) -> str:
-    return "{0:04o}".format(step["mode"])
+    return "{:04o}".format(step["mode"])
 
 
 def _owner(step: Step) -> str:
-    return "{0}:{1}".format(step["uid"], step["gid"])
+    return "{}:{}".format(step["uid"], step["gid"])
 
 
-def _reload(name: str) -> List[str]:
+def _reload(name: str) -> list[str]:
     """What a name of ``reloads`` stands for; all of it is tried, since what does not run here does no harm."""
     if name == "sshd":
         return ["sshd_reads"]
@@ -217,4 +216,4 @@ def _reload(name: str) -> List[str]:
         return []
     if name.startswith("unit:"):
         return ["systemd_runs && " + _line("systemctl", "try-restart", name[5:])]
-    return ["has {0} && {1}".format(shlex.quote(words[0]), _line(*words)) for words in COMMANDS.get(name, [])]
+    return [f"has {shlex.quote(words[0])} && {_line(*words)}" for words in COMMANDS.get(name, [])]

@@ -138,7 +138,7 @@ def test_a_switch_that_cannot_be_armed_leaves_nothing(node: Node, monkeypatch: p
         raise ValueError("no timer to be had")
 
     monkeypatch.setattr(Switch, "_start_timer", fails)
-    with pytest.raises(ValueError, match="cannot be armed .no timer to be had., so nothing"):
+    with pytest.raises(ValueError, match=r"cannot be armed .no timer to be had., so nothing"):
         armed(node)
     assert not node.pending() and not (node.root / PENDING[1:]).parent.joinpath("pending.new").exists()
 
