@@ -22,7 +22,7 @@ from . import files
 
 BEGIN, END = "# BEGIN hybridops.fleet.ssh_hardening", "# END hybridops.fleet.ssh_hardening"
 ACCESS_END = "# END hybridops.fleet.access"
-CUMULATIVE = frozenset({"allowusers", "allowgroups", "denyusers", "denygroups", "hostkey", "hostcertificate", "listenaddress", "port", "acceptenv", "setenv"})
+CUMULATIVE = frozenset({"allowusers", "allowgroups", "denyusers", "denygroups", "hostkey", "hostcertificate", "listenaddress", "port", "acceptenv"})
 """Of these every line counts, not only the first."""
 _outlooks: weakref.WeakKeyDictionary[System, Outlook] = weakref.WeakKeyDictionary()
 
