@@ -56,17 +56,19 @@ def sshd(login: Login, now: Mapping[str, Sequence[str]], wanted: Mapping[str, st
     if login.user == "root" and after.get("permitrootlogin") == "no" and _first(now, "permitrootlogin") != "no":
         told.append("Ansible logs in as root, and PermitRootLogin would be no: run role access for an account of the fleet's admin, or set "
                     "ssh_hardening_root_login to prohibit-password")
-    if login.user == "root" and after.get("permitrootlogin") in ("prohibit-password", "without-password") and login.by_password and not login.keys:
+    keys_only = login.user == "root" and after.get("permitrootlogin") in ("prohibit-password", "without-password")
+    if keys_only and login.by_password and not login.keys:
         told.append("Ansible logs in as root with a password, and root has no key: give root the fleet's key first")
-    if after.get("passwordauthentication") == "no" and after.get("kbdinteractiveauthentication", after.get("challengeresponseauthentication")) != "yes" \
-            and not login.keys and not login.other_ways and "yes" in (_first(now, "passwordauthentication"), _first(now, "kbdinteractiveauthentication")):
+    names = ("passwordauthentication", "kbdinteractiveauthentication", "challengeresponseauthentication")
+    off = "yes" in (_first(now, name) for name in names) and "yes" not in (after.get(name) for name in names)
+    if off and not login.keys and not login.other_ways:
         told.append(f"{login.user} has no authorized key and would be left without a password login: give it the fleet's key first (role access)")
     if after.get("pubkeyauthentication") == "no" and not login.by_password:
         told.append("PubkeyAuthentication would be no, and Ansible has no password for this host")
     told += _lists(login, now, wanted)
     told += _listening(login, wanted)
     if wanted.get("usepam") == "no" and login.locked:
-        told.append(f"UsePAM would be no, and sshd then refuses {login.user}, whose password is locked; put '*' in its place: usermod -p '*' {login.user}")
+        told.append(f"UsePAM would be no, and sshd then refuses {login.user}, whose password is locked: usermod -p '*' {login.user}")
     if wanted.get("usepam") == "yes" and _first(now, "usepam") == "no" and login.expired:
         told.append(f"UsePAM would be yes, and the account {login.user} is past its end: chage -E -1 {login.user}")
     return told
@@ -90,8 +92,8 @@ def source(login: Login, allowed: Sequence[str], what: str) -> list[str]:
 def refuse(host: str, area: str, told: Sequence[str]) -> None:
     """Raises FleetError when there is anything; nothing has been changed by then."""
     if told:
-        raise FleetError(f"{host}: {area} would lock Ansible out, so nothing was changed" if host else f"{area} would lock Ansible out, so nothing was changed",
-                         why="; ".join(told), fix="Mend that, or leave the control out, and run again.", code="lockout")
+        raise FleetError(f"{host + ': ' if host else ''}{area} would lock Ansible out, so nothing was changed", why="; ".join(told), code="lockout",
+                         fix="Mend that, or leave the control out, and run again.")
 
 
 def allowed(user: str, groups: Sequence[str], address: str, lists: Mapping[str, Sequence[str]]) -> tuple[bool | None, str]:
@@ -132,8 +134,8 @@ def _listening(login: Login, wanted: Mapping[str, str]) -> list[str]:
     told = []
     ports = wanted.get("port", "").split()
     if ports and str(login.port) not in ports:
-        told.append(f"Ansible connects to port {login.port}, and sshd would listen on {', '.join(ports)} only: keep both for this run, set ansible_port, "
-                    "then take the old one out")
+        told.append(f"Ansible connects to port {login.port}, and sshd would listen on {', '.join(ports)} only: keep both for this run, "
+                    "set ansible_port, then take the old one out")
     addresses = wanted.get("listenaddress", "").split()
     if addresses and login.to_address and not any(_listens(one, login.to_address) for one in addresses):
         told.append(f"Ansible connects to {login.to_address}, and sshd would listen on {', '.join(addresses)} only")
