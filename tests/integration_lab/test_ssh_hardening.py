@@ -32,8 +32,10 @@ BOOK = """
     - ansible.builtin.include_role: {name: hybridops.fleet.ssh_hardening}
 """
 RESTORE = BOOK.replace("ssh_hardening}", "ssh_hardening, tasks_from: restore}")
+TREE = "cd /etc/ssh; find . -type f | sort | xargs sha256sum; find . | sort | xargs stat -c '%n %a'"
+FIRST_VALUES = "sshd -T -C user=ops,host=x,addr=192.0.2.1,laddr=192.0.2.2,lport=22"
 LOOK = ("cd /; find etc/ssh etc/systemd/system var/lib/hybridops-fleet ! -type l 2>/dev/null | sort | xargs stat -c '%n %a %u:%g'; "
-        "find etc/ssh etc/systemd/system -type f | sort | xargs sha256sum; sshd -T -C user=ops,host=x,addr=192.0.2.1,laddr=192.0.2.2,lport=22")
+        f"find etc/ssh etc/systemd/system -type f | sort | xargs sha256sum; {FIRST_VALUES}")
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ rm -f /etc/ssh/sshd_config.d/50-cloud-init.conf; systemctl reload ssh""")
 def inventory(play: Play, host: Host, **variables: Any) -> Path:  # noqa: F811
     own = {"ansible_user": "ops", "ansible_ssh_private_key_file": str(play.folder / "fleet"), "ansible_ssh_extra_args": "-o IdentitiesOnly=yes",
            **variables.pop(host.name, {})}
-    return play.inventory(host, ssh_hardening_switch_seconds=20, **{host.name: own}, **variables)
+    return play.inventory(host, **{"ssh_hardening_switch_seconds": 20, host.name: own, **variables})
 
 
 def changed(out: str) -> bool:
@@ -106,8 +108,8 @@ def test_over_both_families_and_with_four_other_keys_in_the_agent(hosts: list[Ho
     rows = json.loads(Path(test_access.HOSTS).read_text())["hosts"]
     addresses = [host.address, *(row["address6"] for row in rows if row["name"] == host.name and row.get("address6"))]
     for address in addresses:
-        script = (f"ssh-add -q {keys} {host.folder / 'fleet'} && ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
-                  f"-o ConnectTimeout=5 ops@{address} sudo -n id -un")
+        script = (f"ssh-add -q {keys} {host.folder / 'fleet'} && ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=5 "
+                  f"-o UserKnownHostsFile=/dev/null ops@{address} sudo -n id -un")
         done = subprocess.run([*EXEC, "ssh-agent", "sh", "-c", script], capture_output=True, text=True, timeout=60, check=False)
         assert done.stdout.strip().endswith("root"), f"{address}: {done.stdout}{done.stderr}"
     if len(addresses) == 1:
@@ -132,15 +134,10 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
     "on the list of those denied": ("", {"ssh_hardening_deny_users": ["o*"]}, "would be refused by DenyUsers"),
     "another port": ("", {"ssh_hardening_ports": [2200]}, "connects to port 22"),
     "another address": ("", {"ssh_hardening_listen_addresses": ["127.0.0.1"]}, "would listen on 127.0.0.1 only"),
-    "no key left": ("mv /home/ops/.ssh/authorized_keys /etc/ssh/ops_keys; printf 'Match User ops Address 0.0.0.0/0\\n"
-                    "AuthorizedKeysFile /etc/ssh/ops_keys\\n' >>/etc/ssh/sshd_config; systemctl reload ssh",
-                    {"ssh_hardening_values": {"password_login": {"settings": {"PubkeyAuthentication": "no"}}}}, "PubkeyAuthentication would be no"),
+    "no key left": ("", {"ssh_hardening_values": {"password_login": {"settings": {"PubkeyAuthentication": "no"}}}}, "PubkeyAuthentication would be no"),
     "PAM off for a locked account": ("usermod -L ops", {"ssh_hardening_controls": {"pam": True}, "ssh_hardening_values": {
         "pam": {"settings": {"UsePAM": "no"}}}}, "whose password is locked"),
     "a configuration that is broken already": ("echo NoSuchSetting yes >/etc/ssh/sshd_config.d/70-broken.conf", {}, "does not validate as it is"),
-    "a second factor by password": ("printf 'AuthenticationMethods publickey password\\nPasswordAuthentication yes\\n' >/etc/ssh/sshd_config.d/20-two.conf; "
-                                    "printf 'Match User ops\\nAuthenticationMethods publickey,password publickey\\n' >>/etc/ssh/sshd_config; "
-                                    "systemctl reload ssh", {}, ""),
 }
 
 
@@ -148,21 +145,33 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
 def test_what_would_shut_ansible_out_is_refused_and_nothing_is_touched(case: str, hosts: list[Host], play: Play) -> None:  # noqa: F811
     host, (prepare, variables, words) = hosts[0], REFUSALS[case]
     host.root(prepare or "true")
-    before = host.root("cd /etc/ssh; find . -type f | sort | xargs sha256sum; find . | sort | xargs stat -c '%n %a'")
+    before = host.root(TREE)
     own = {name: value for name, value in variables.items() if name.startswith("ansible_")}
     out = play.run(inventory(play, host, **{host.name: own}, **{name: value for name, value in variables.items() if name not in own}),
-                   playbook=BOOK, ok=not words)
-    if words:
-        assert words in " ".join(out.split()), out
-        after = host.root("cd /etc/ssh; find . -type f | sort | xargs sha256sum; find . | sort | xargs stat -c '%n %a'")
-        assert [line for line in after.splitlines() if "moduli" not in line and "sshd_config" in line and "0600" not in line][:1] or after
-        assert host.root(f"ls {FILE} 2>/dev/null; true").strip() == ""
-        if "lock Ansible out" in out:
-            assert after == before
-    assert opens(host, host.address, "ops") or case == "no key left"
+                   playbook=BOOK, ok=False)
+    assert words in " ".join(out.split()), out
+    assert host.root(f"ls {FILE} 2>/dev/null; true").strip() == ""
+    if "lock Ansible out" in out:
+        assert host.root(TREE) == before
+    assert opens(host, host.address, "ops")
 
 
-SHUT = "printf 'account required pam_access.so\\n' >>/etc/pam.d/sshd; printf -- '-:ops:ALL\\n' >>/etc/security/access.conf"
+def test_a_second_factor_stays(hosts: list[Host], play: Play) -> None:  # noqa: F811
+    host = hosts[0]
+    host.root("printf 'Match User ops\\nAuthenticationMethods publickey,keyboard-interactive publickey\\nMatch all\\n' "
+              ">/etc/ssh/sshd_config.d/20-two.conf; systemctl reload ssh")
+    out = " ".join(play.run(inventory(play, host), "-v", playbook=BOOK).split())
+    assert "asks for it beside the key" in out
+    assert "KbdInteractiveAuthentication" not in host.root(f"cat {FILE}")
+
+
+def test_sshd_itself_is_asked_what_would_hold_for_the_account(hosts: list[Host], play: Play) -> None:  # noqa: F811
+    host = hosts[0]
+    host.root("printf 'PasswordAuthentication yes\\nMatch User ops\\nAuthenticationMethods publickey,password publickey\\n' >>/etc/ssh/sshd_config; "
+              "printf 'Match User ops\\nAuthenticationMethods password,publickey\\n' >/etc/ssh/sshd_config.d/99-later.conf")
+    out = " ".join(play.run(inventory(play, host), playbook=BOOK, ok=False).split())
+    assert "it would shut Ansible out: AuthenticationMethods password,publickey asks for what would be off" in out, out
+    assert host.root(f"ls {FILE} 2>/dev/null; true").strip() == ""
 
 
 def test_the_switch_fires_and_gives_access_back(hosts: list[Host], play: Play) -> None:  # noqa: F811
@@ -177,7 +186,7 @@ def test_the_switch_fires_and_gives_access_back(hosts: list[Host], play: Play) -
     assert "What was guarded is as it was before" in out, out
     assert 19 < time.monotonic() - begin < 90
     assert opens(host, host.address, "ops")
-    assert host.root("sshd -T") == "".join(f"{line}\n" for line in before.splitlines() if re.match(r"[a-z]+ |[a-z]+$", line)) or True
+    assert host.root(FIRST_VALUES) in before
     assert host.root(f"ls {FILE} {PENDING} 2>/dev/null; true").strip() == ""
     host.root("sed -i '/pam_exec/d' /etc/pam.d/sshd; rm /usr/local/bin/shut")
     play.run(inventory(play, host), playbook=BOOK)
@@ -223,8 +232,8 @@ def test_a_reboot_without_a_controller_brings_it_back_before_sshd_starts(hosts: 
 
 @pytest.mark.parametrize("edit", [
     "sed -i '/^Include/d' /etc/ssh/sshd_config",
-    "sed -i '/^Include/d' /etc/ssh/sshd_config; printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\nInclude /etc/ssh/sshd_config.d/*.conf\\n' "
-    ">>/etc/ssh/sshd_config",
+    ("sed -i '/^Include/d' /etc/ssh/sshd_config; printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\nInclude /etc/ssh/sshd_config.d/*.conf\\n' "
+     ">>/etc/ssh/sshd_config"),
     "sed -i '1iPasswordAuthentication yes\\nX11Forwarding yes' /etc/ssh/sshd_config"])
 def test_it_holds_wherever_the_folder_is_included(edit: str, hosts: list[Host], play: Play) -> None:  # noqa: F811
     host = hosts[0]
