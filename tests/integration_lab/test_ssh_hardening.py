@@ -150,9 +150,7 @@ def test_what_would_shut_ansible_out_is_refused_and_nothing_is_touched(case: str
     out = play.run(inventory(play, host, **{host.name: own}, **{name: value for name, value in variables.items() if name not in own}),
                    playbook=BOOK, ok=False)
     assert words in " ".join(out.split()), out
-    assert host.root(f"ls {FILE} 2>/dev/null; true").strip() == ""
-    if "lock Ansible out" in out:
-        assert host.root(TREE) == before
+    assert host.root(TREE) == before
     assert opens(host, host.address, "ops")
 
 
