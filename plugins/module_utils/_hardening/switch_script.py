@@ -173,7 +173,7 @@ def step(step: Step, number: int, real: Callable[[str], str]) -> str:
     if do == "sysctl":
         return _line("kernel", real("/proc/sys/" + "/".join(part.replace("/", ".") for part in step["key"].split("."))), step["value"])
     if do == "unit":
-        runs = {True: "yes", False: "no"}.get(step.get("active"), "")  # type: ignore[call-overload]
+        runs = "" if step.get("active") is None else "yes" if step["active"] else "no"
         return _line("unit", step["name"], step.get("enabled") or "", runs)
     return _line(*step["words"])
 
