@@ -42,9 +42,12 @@ LOOK = ("cd /; find etc/ssh etc/systemd/system var/lib/hybridops-fleet ! -type l
 def hosts(adopted: list[Host]) -> Iterator[list[Host]]:  # noqa: F811
     """As their image made them, with an account that the fleet's key opens and that sudo asks for nothing."""
     for host in adopted[:2]:
-        host.root("systemctl stop 'hybridops-fleet-hardening-restore-*' 2>/dev/null; systemctl disable -q --now ssh.socket; systemctl enable -q ssh; "
-                  "rm -rf /var/lib/hybridops-fleet /run/hybridops-fleet /etc/systemd/system/sysinit.target.wants/hybridops* "
-                  "/etc/systemd/system/ssh.socket.d; pkill -u ops; true")
+        # the tests' own server on port 2222 needs the folder that ssh.service takes with it when it ends
+        host.root("""mkdir -p /etc/systemd/system/ssh.service.d /run/sshd
+printf '[Service]\\nRuntimeDirectoryPreserve=yes\\n' >/etc/systemd/system/ssh.service.d/keep.conf
+systemctl stop 'hybridops-fleet-hardening-restore-*' 2>/dev/null
+rm -rf /var/lib/hybridops-fleet /run/hybridops-fleet /etc/systemd/system/sysinit.target.wants/hybridops* /etc/systemd/system/ssh.socket.d
+systemctl daemon-reload; systemctl disable -q --now ssh.socket; systemctl enable -q ssh; mkdir -p /run/sshd; pkill -u ops; true""")
         host.fresh()
         public = (host.folder / "fleet.pub").read_text().strip()
         host.root(f"""useradd -m -s /bin/bash -p '*' ops; mkdir -p /home/ops/.ssh /root/.ssh
@@ -55,8 +58,8 @@ rm -f /etc/ssh/sshd_config.d/50-cloud-init.conf; systemctl reload ssh""")
 
 
 def inventory(play: Play, host: Host, **variables: Any) -> Path:  # noqa: F811
-    own = {"ansible_user": "ops", "ansible_ssh_private_key_file": str(play.folder / "fleet"), "ansible_ssh_extra_args": "-o IdentitiesOnly=yes",
-           **variables.pop(host.name, {})}
+    own = {"ansible_user": "ops", "ansible_ssh_private_key_file": str(play.folder / "fleet"),
+           "ansible_ssh_extra_args": "-o IdentitiesOnly=yes", **variables.pop(host.name, {})}
     return play.inventory(host, **{"ssh_hardening_switch_seconds": 20, host.name: own, **variables})
 
 
@@ -134,7 +137,7 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
     "on the list of those denied": ("", {"ssh_hardening_deny_users": ["o*"]}, "would be refused by DenyUsers"),
     "another port": ("", {"ssh_hardening_ports": [2200]}, "connects to port 22"),
     "another address": ("", {"ssh_hardening_listen_addresses": ["127.0.0.1"]}, "would listen on 127.0.0.1 only"),
-    "no key left": ("", {"ssh_hardening_values": {"password_login": {"settings": {"PubkeyAuthentication": "no"}}}}, "PubkeyAuthentication would be no"),
+    "keys off": ("", {"ssh_hardening_values": {"password_login": {"settings": {"PubkeyAuthentication": "no"}}}}, "PubkeyAuthentication would be no"),
     "PAM off for a locked account": ("usermod -L ops", {"ssh_hardening_controls": {"pam": True}, "ssh_hardening_values": {
         "pam": {"settings": {"UsePAM": "no"}}}}, "whose password is locked"),
     "a configuration that is broken already": ("echo NoSuchSetting yes >/etc/ssh/sshd_config.d/70-broken.conf", {}, "does not validate as it is"),
@@ -230,8 +233,8 @@ def test_a_reboot_without_a_controller_brings_it_back_before_sshd_starts(hosts: 
 
 @pytest.mark.parametrize("edit", [
     "sed -i '/^Include/d' /etc/ssh/sshd_config",
-    ("sed -i '/^Include/d' /etc/ssh/sshd_config; printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\nInclude /etc/ssh/sshd_config.d/*.conf\\n' "
-     ">>/etc/ssh/sshd_config"),
+    ("sed -i '/^Include/d' /etc/ssh/sshd_config; "
+     "printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\nInclude /etc/ssh/sshd_config.d/*.conf\\n' >>/etc/ssh/sshd_config"),
     "sed -i '1iPasswordAuthentication yes\\nX11Forwarding yes' /etc/ssh/sshd_config"])
 def test_it_holds_wherever_the_folder_is_included(edit: str, hosts: list[Host], play: Play) -> None:  # noqa: F811
     host = hosts[0]

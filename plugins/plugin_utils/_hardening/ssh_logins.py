@@ -104,7 +104,7 @@ def socket_item(unit: str, settings: Mapping[str, str]) -> Item:
     text = "# Written by hybridops.fleet.ssh_hardening\n[Socket]\nListenStream=\n" + "".join(f"ListenStream={one}\n" for one in streams) + (
         "BindIPv6Only=ipv6-only\n" if not hosts else "") + "FreeBind=yes\n"
     return {"kind": "file", "path": f"/etc/systemd/system/{unit}.d/hybridops-fleet.conf", "content": text, "mode": "0644", "owner": "root",
-            "group": "root", "guarded": True, "notify": ["systemd", f"unit:{unit}"]}
+            "group": "root", "guarded": True, "notify": ["sshd"]}
 
 
 _EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104

@@ -57,7 +57,7 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     lockout.refuse(str(options.node.get("fleet_name") or ""), "ssh_hardening",
                    [*lockout.sshd(login, facts["sshd"].get("login") or {}, wanted), *ssh_logins.disagreement(facts, options)])
     write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
-                   "notify": ["sshd", *_socket_reloads(facts, wanted)], "login": dict(facts.get("login") or {})}
+                   "notify": ["sshd"], "login": dict(facts.get("login") or {})}
     decisions = [Decision("main_file", everywhere.apply, everywhere.why)] if "main_file" in options.controls else []
     return [_first(chosen, write), *decisions, *(_decision(name, one) for name, one in chosen.items() if name != "configuration")]
 
@@ -104,11 +104,6 @@ def _fit(one: Chosen, shown: set[str]) -> None:
     if one.settings and not fitting:
         one.apply, one.why = False, "this OpenSSH knows nothing of it"
     one.settings = fitting
-
-
-def _socket_reloads(facts: Facts, wanted: Mapping[str, str]) -> list[str]:
-    socket = (facts["sshd"].get("socket") or {})
-    return ["systemd", f"unit:{socket['unit']}"] if socket.get("unit") and {"port", "listenaddress"} & set(wanted) else []
 
 
 # ---------------------------------------------------------------------------------------------------- controls

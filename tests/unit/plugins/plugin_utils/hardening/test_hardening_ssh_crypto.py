@@ -15,8 +15,9 @@ CLIENTS = {
     "Debian 12 (9.2)": ["sntrup761x25519-sha512@openssh.com", "curve25519-sha256"],
     "Debian 13 (10.0)": ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com", "curve25519-sha256"]}
 PASSED = {
-    "mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com", "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com",
-    "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "ssh-ed25519",
+    "mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com", "chacha20-poly1305@openssh.com",
+    "aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr", "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256-etm@openssh.com", "ssh-ed25519",
     "ssh-ed25519-cert-v01@openssh.com", "rsa-sha2-512", "rsa-sha2-256", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com"}
 """Rated without failure and warning in ssh-audit 3.9's own table."""
 RELEASES = [(7, 6), (8, 0), (8, 4), (8, 7), (8, 9), (9, 2), (9, 6), (9, 9), (10, 0), (10, 2)]
