@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Sequence
 
 from . import reloads, undo
-from .kinds import accounts, blocks, files, kernel, mounts, pam, settings
+from .kinds import accounts, blocks, files, kernel, mounts, pam, settings, ssh_keys, sshd
 from .plan import Change, Item, Plan
 from .record import Record
 from .switch import Switch
@@ -27,6 +27,10 @@ KINDS: dict[str, Callable[[System, Item], Plan]] = {
     "pam": pam.plan,
     "pam_words": pam.plan_words,
     "authselect": pam.plan_authselect,
+    "sshd": sshd.plan,
+    "sshd_value": sshd.plan_value,
+    "host_key": ssh_keys.plan_host_key,
+    "moduli": ssh_keys.plan_moduli,
 }
 LATE = ("unit",)
 """Kinds that need what the others have written."""
@@ -48,7 +52,7 @@ class Engine:
     def apply(self, items: Sequence[Item]) -> dict[str, Any]:
         """Result: ``items`` (one each, in order), ``changed``, ``diff``, ``reloads`` that failed, ``armed``."""
         self._system.look_at_units(sorted({item["name"] for item in items if item["kind"] == "unit"}))
-        plans = [self._plan(item) for item in items]
+        plans = _unless_stopped(items, [self._plan(item) for item in items])
         results = [_result(item, plan, self._check) for item, plan in zip(items, plans)]
         order = [n for n, item in enumerate(items) if item["kind"] not in LATE] + [n for n, item in enumerate(items) if item["kind"] in LATE]
         answer: dict[str, Any] = {"items": results, "changed": any(plan.changes for plan in plans), "diff": _diff(items, plans), "reloads": {},
@@ -165,9 +169,10 @@ class Engine:
 
     def _wrong(self, entries: Sequence[dict[str, Any]]) -> list[str]:
         found: list[str] = []
+        first = _first_modes(self._record.entries)
         for entry in entries:
             for step in entry["steps"]:
-                words = undo.differs(self._system, step, self._record.blob)
+                words = undo.differs(self._system, dict(step, **first.get(step.get("path"), {})) if "mode" in step else step, self._record.blob)
                 if words:
                     found.append(words)
         return found
@@ -181,9 +186,27 @@ def _entries(change: Change, steps: Sequence[dict[str, Any]]) -> list[dict[str, 
     return found + ([{"key": change.key, "steps": others}] if others else [])
 
 
+def _unless_stopped(items: Sequence[Item], plans: list[Plan]) -> list[Plan]:
+    """Where an item that is ``needed`` fails, nothing is changed at all: half of an area is no hardening, and may be a trap."""
+    stops = [_what(item) for item, plan in zip(items, plans) if item.get("needed") and plan.failed]
+    if not stops:
+        return plans
+    return [Plan(not_possible=f"not done, as {stops[0]} failed") if plan.changes else plan for plan in plans]
+
+
+def _first_modes(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Mode and owner of each path before anything was changed: what a later entry tells of them is our own work."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        for step in entry["steps"]:
+            if "mode" in step:
+                found.setdefault(step["path"], {name: step[name] for name in ("mode", "uid", "gid")})
+    return found
+
+
 def _result(item: Item, plan: Plan, check: bool) -> Result:
     status = "failed" if plan.failed else "would_change" if plan.changes else "not_possible" if plan.not_possible else "right"
-    return {"control": item.get("control", ""), "kind": item["kind"], "what": _what(item), "status": status,
+    return {"control": item.get("control", ""), "kind": item["kind"], "what": _what(item), "status": status, "stops": bool(item.get("needed")),
             "why": plan.failed or plan.not_possible, "details": [change.detail for change in plan.changes][:20]}
 
 
