@@ -1,0 +1,135 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind ``nft_table``: a table of nftables that is exactly as its text says, and loaded again at boot. No other table is touched.
+
+Whether the kernel's table is right is found by loading the text in an empty network namespace and comparing how the kernel shows both; so a
+rule that somebody added or took out by hand is seen, and the text is proved to load before anything is changed.
+"""
+from __future__ import annotations
+
+import os
+from typing import List
+
+from .. import undo
+from ..plan import Change, Item, Plan
+from ..system import System
+from ..undo import Step
+
+WANTS = "/etc/systemd/system/multi-user.target.wants/"
+
+
+def plan(system: System, item: Item) -> Plan:
+    """family, name; content: the text, which makes or replaces the table; unit: what loads it at boot, its file being an item of its own;
+    former: path where the text of a former table lies while it is brought back."""
+    if not system.has("nft"):
+        return Plan(not_possible="nft is not installed")
+    live = _listing(system, item)
+    told, wanted = _expected(system, item)
+    if told:
+        return Plan(failed=told)
+    changes: List[Change] = []
+    if live.strip() != wanted.strip():
+        changes.append(_load(system, item, live, wanted))
+    if system.systemd:
+        changes += _at_boot(system, item["unit"])
+        return Plan(changes)
+    return Plan(changes, not_possible="no systemd runs here, so nothing loads the table at boot")
+
+
+def replaced(item: Item, listing: str) -> str:
+    """A listing as text that makes the table or replaces it."""
+    head = "table {family} {name}\n".format(**item)
+    return head + "delete " + head + listing + "\n"
+
+
+# ---------------------------------------------------------------------------------------------------- details
+def _load(system: System, item: Item, live: str, wanted: str) -> Change:
+    def act() -> None:
+        answer = system.run(["nft", "-f", "-"], item["content"])
+        if answer.rc:
+            raise ValueError("nft: " + " ".join((answer.err or answer.out).split())[:500])
+
+    def back(keep: undo.Keep) -> List[Step]:
+        if not live:
+            return [_gone(item)]
+        former = item["former"]
+        return [{"do": "path", "path": former, "type": "file", "mode": 0o600, "uid": system.uid, "gid": system.gid,
+                 "blob": keep(replaced(item, live).encode())},
+                {"do": "command", "words": ["nft", "-f", former]},
+                {"do": "path", "path": former, "type": "absent"}]
+
+    return Change("nft:{family} {name}".format(**item), back, act, before=live, after=wanted,
+                  detail="table {family} {name} {0}".format("replaced" if live else "made", **item))
+
+
+def _gone(item: Item) -> Step:
+    table = "{family} {name}".format(**item)
+    return {"do": "command", "words": ["nft", "add table {0}; delete table {0}".format(table)],
+            "check": ["sh", "-c", "nft list tables | grep -cx 'table {0}' || true".format(table)], "text": "0"}
+
+
+def _at_boot(system: System, unit: str) -> List[Change]:
+    """Enabled by its link and started, as the unit may be as new as this run."""
+    link = WANTS + unit
+    changes: List[Change] = []
+    if not system.exists(link):
+        def enable() -> None:
+            os.makedirs(os.path.dirname(system.real(link)), exist_ok=True)
+            os.symlink("/etc/systemd/system/" + unit, system.real(link))
+            system.run(["systemctl", "daemon-reload"])
+
+        changes.append(Change("path:" + link, lambda keep: [undo.of_path(system, link, keep)], enable, detail=unit + " enabled"))
+    if system.unit(unit).get("ActiveState") != "active":
+        def start() -> None:
+            answer = system.run(["systemctl", "start", unit], None, 60)
+            if answer.rc:
+                raise ValueError("systemctl start {0}: {1}".format(unit, (answer.err or answer.out).strip().split("\n")[0]))
+            system.forget_units()
+
+        changes.append(Change("unit:" + unit, lambda keep: [{"do": "unit", "name": unit, "enabled": "", "active": False}], start,
+                              detail=unit + " started"))
+    return changes
+
+
+def _listing(system: System, item: Item) -> str:
+    """The table as the kernel has it, without counters and what sets have learned; empty when there is none."""
+    answer = system.run(["nft", "-s", "list", "table", item["family"], item["name"]])
+    return "" if answer.rc else without_learned(answer.out)
+
+
+def _expected(system: System, item: Item) -> "tuple[str, str]":
+    """(what is wrong with the text, how the kernel would show the table)."""
+    script = 'nft -f "$1" && exec nft -s list table "$2" "$3"'
+    path = system.real("/run/hybridops-fleet-firewall-{0}.nft".format(os.getpid()))
+    with open(path, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(item["content"])
+    try:
+        answer = system.run(["unshare", "--net", "sh", "-c", script, "sh", path, item["family"], item["name"]])
+        if answer.rc == 0:
+            return "", without_learned(answer.out)
+        checked = system.run(["nft", "-c", "-f", path])
+    finally:
+        os.unlink(path)
+    if checked.rc:
+        return "nft refuses the rules: " + " ".join((checked.err or checked.out).replace(path, "line").split())[:500], ""
+    return "", item["content"]  # no namespace to be had here: the table is loaded again each time
+
+
+def without_learned(listing: str) -> str:
+    """A listing without the elements of sets that the kernel fills itself."""
+    lines: List[str] = []
+    dynamic = skipping = False
+    for line in listing.splitlines():
+        words = line.split()
+        if words[:1] == ["set"]:
+            dynamic = False
+        if words[:1] == ["flags"]:
+            dynamic = "dynamic" in line
+        if dynamic and words[:2] == ["elements", "="]:
+            skipping = True
+        if not skipping:
+            lines.append(line)
+        if skipping and line.rstrip().endswith("}"):
+            skipping = False
+    return "\n".join(lines).rstrip()
