@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, Sequence
 
 from . import reloads, undo
-from .kinds import files, kernel, settings
+from .kinds import files, kernel, nft_table, settings
 from .plan import Change, Item, Plan
 from .record import Record
 from .system import System
@@ -18,8 +18,9 @@ KINDS: dict[str, Callable[[System, Item], Plan]] = {
     "settings": settings.plan,
     "sysctl": kernel.plan_sysctl,
     "unit": kernel.plan_unit,
+    "nft_table": nft_table.plan,
 }
-LATE = ("unit",)
+LATE = ("nft_table", "unit")
 """Kinds that need what the others have written."""
 
 Result = Dict[str, Any]
@@ -66,7 +67,7 @@ class Engine:
             return Plan(failed=f"{type(failure).__name__}: {failure}")
         if plan.not_possible and not plan.changes and item.get("coming"):
             # check mode, and the package that brings it would have been installed by now
-            return Plan([Change("coming", lambda keep: [], lambda: None, detail="after its package is installed")]) if item["kind"] not in LATE \
+            return Plan([Change("coming", lambda keep: [], lambda: None, detail="after its package is installed")]) if item["kind"] != "unit" \
                 else Plan()
         return plan
 

@@ -44,6 +44,7 @@ def text(policy: Policy) -> str:
             "ip saddr 127.0.0.0/8 drop",
             "ip6 saddr ::1 drop",
             "ct state invalid drop",
+            *([f"iifname {_names(policy.guard)} fib daddr type local accept"] if policy.guard else []),  # passed chain published
             "jump allowed",
             *(["meta pkttype { broadcast, multicast } drop", f'limit rate 10/minute log prefix "{LOG_PREFIX}"'] if policy.log else []),
         ]),
@@ -65,7 +66,7 @@ def text(policy: Policy) -> str:
             f"iifname {names} oifname {names} drop",
         ]))
     chains.append(_chain("output", "type filter hook output priority 0; policy accept;", []))
-    body = "\n".join([*sets.text(), *chains])
+    body = "\n".join([*sets.text(), *chains]).rstrip("\n")
     return (
         "# Written by role hybridops.fleet.firewall; a change here is overwritten by its next run.\n"
         f"table {FAMILY} {TABLE}\ndelete table {FAMILY} {TABLE}\ntable {FAMILY} {TABLE} {{\n{body}\n}}\n")
