@@ -9,6 +9,7 @@ from typing import Any
 
 from .engine import Engine
 from .record import Record
+from .switch import Switch
 from .system import System
 
 LOCK = "/run/hybridops-fleet-hardening.lock"
@@ -28,7 +29,9 @@ def perform(system: System, request: Request) -> dict[str, Any]:
     """The result of the module; ``msg`` in it means that it failed. Raises OSError, or ValueError in words."""
     with _Alone(system):
         record = Record(system, request.area)
-        engine = Engine(system, record, check=request.check, arm=_arm(system, request))
+        switch = Switch(system, int(request.switch["seconds"]), str(request.switch["nonce"])) if request.switch else None
+        put_back = Switch(system, 0, "").take_back_left() if not request.check else ""
+        engine = Engine(system, record, check=request.check, guard=switch)
         packages = _packages(record)
         if request.state == "absent":
             return dict(engine.restore(), packages=packages)
@@ -37,12 +40,7 @@ def perform(system: System, request: Request) -> dict[str, Any]:
                 record.remember("package:" + name, [], "installed")
             for name in request.removed:
                 record.remember("package:" + name, [], "removed")
-        return dict(engine.apply(request.items), packages=_packages(record))
-
-
-def _arm(system: System, request: Request) -> Any:
-    """Takes the switch of ``switch.py``; None where the caller wants none."""
-    return None
+        return dict(engine.apply(request.items), packages=_packages(record), put_back=put_back)
 
 
 def _packages(record: Record) -> dict[str, list[str]]:

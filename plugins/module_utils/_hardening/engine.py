@@ -3,12 +3,13 @@
 """Brings items about, or says what would change; and brings back what was before the first run."""
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 from . import reloads, undo
-from .kinds import files, kernel, nft_table, settings
+from .kinds import accounts, blocks, files, kernel, mounts, nft_table, pam, settings
 from .plan import Change, Item, Plan
 from .record import Record
+from .switch import Switch
 from .system import System
 
 KINDS: dict[str, Callable[[System, Item], Plan]] = {
@@ -18,24 +19,30 @@ KINDS: dict[str, Callable[[System, Item], Plan]] = {
     "settings": settings.plan,
     "sysctl": kernel.plan_sysctl,
     "unit": kernel.plan_unit,
+    "account": accounts.plan_account,
+    "group": accounts.plan_group,
+    "block": blocks.plan_block,
+    "words": blocks.plan_words,
+    "mount": mounts.plan,
+    "pam": pam.plan,
+    "authselect": pam.plan_authselect,
     "nft_table": nft_table.plan,
 }
 LATE = ("nft_table", "unit")
 """Kinds that need what the others have written."""
 
 Result = Dict[str, Any]
-Arm = Callable[[List[Dict[str, Any]], List[str]], None]
-"""Arms the dead man's switch: (undo entries of what is guarded, reloads that they need). Raises ValueError in words; then nothing is changed."""
 
 
 class Engine:
-    """record: what was before. check: only tell. arm: called once, before the first guarded change."""
+    """record: what was before. check: only tell. guard: the dead man's switch, armed once, before the first guarded change (``arm``); ``settle``
+    when all is done, or ``back`` when something guarded failed. None when the caller wants none."""
 
-    def __init__(self, system: System, record: Record, check: bool = False, arm: Arm | None = None) -> None:
+    def __init__(self, system: System, record: Record, check: bool = False, guard: Switch | None = None) -> None:
         self._system = system
         self._record = record
         self._check = check
-        self._arm = arm
+        self._guard = guard
 
     # ------------------------------------------------------------------------------------------------ apply
     def apply(self, items: Sequence[Item]) -> dict[str, Any]:
@@ -49,11 +56,12 @@ class Engine:
         if self._check:
             return answer
         guarded = [n for n in order if items[n].get("guarded") and plans[n].changes]
-        if guarded and self._arm:
-            self._arm([entry for n in guarded for entry in self._entries(plans[n].changes)], _notified(items, guarded))
-            answer["armed"] = True
+        if guarded and self._guard:
+            self._guard.arm([entry for n in guarded for entry in self._entries(plans[n].changes)], _notified(items, guarded))
         answer["reloads"] = self._perform(items, plans, results, order)
         self._system.relabel()
+        if guarded and self._guard:
+            answer["armed"] = self._settle(self._guard, items, results, guarded, set(answer["reloads"]))
         answer["changed"] = any(result["status"] == "changed" for result in results)
         return answer
 
@@ -105,6 +113,18 @@ class Engine:
                 result.update(status="failed", why="{}: {}".format(change.key.split(":", 1)[-1], words))
                 return
         result["status"] = "changed" if done else "not_possible"
+
+    def _settle(self, guard: Switch, items: Sequence[Item], results: list[Result], guarded: Sequence[int], reloads_failed: set[str]) -> bool:
+        """Wait for the confirmation (True), or, when something that is guarded failed, put all that is guarded back at once."""
+        wrong = [n for n in guarded if results[n]["status"] == "failed"]
+        if not wrong and not reloads_failed & set(_notified(items, guarded)):
+            guard.settle()
+            return True
+        guard.back()
+        for n in guarded:
+            if n not in wrong:
+                results[n].update(status="failed", why="put back, as something else that is guarded failed")
+        return False
 
     def _reload(self, names: list[str]) -> dict[str, str]:
         return reloads.perform(self._system, names)

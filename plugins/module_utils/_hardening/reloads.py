@@ -14,6 +14,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "auditd": [["augenrules", "--load"]],
     "apparmor": [["systemctl", "reload", "apparmor.service"]],
     "timesyncd": [["systemctl", "try-restart", "systemd-timesyncd.service"]],
+    "grub": [["update-grub"], ["grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"]],
     "rsyslog": [["systemctl", "try-restart", "rsyslog.service"]],
 }
 """Name -> calls, the first of which whose unit or program is there is made. ``unit:NAME`` restarts that unit when it runs."""

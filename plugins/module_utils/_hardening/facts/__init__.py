@@ -3,7 +3,7 @@
 """Everything that decisions on hardening need to know of a node, read in one call. Reads only."""
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Callable, Sequence
 
 from ..system import System
 from . import accounts, firewall, kernel, network, ssh, units, workloads

@@ -19,8 +19,7 @@ WANTS = "/etc/systemd/system/multi-user.target.wants/"
 
 
 def plan(system: System, item: Item) -> Plan:
-    """family, name; content: the text, which makes or replaces the table; unit: what loads it at boot, its file being an item of its own;
-    former: path where the text of a former table lies while it is brought back."""
+    """family, name; content: the text, which makes or replaces the table; unit: what loads it at boot, its file being an item of its own."""
     if not system.has("nft"):
         return Plan(not_possible="nft is not installed")
     live = _listing(system, item)
@@ -52,11 +51,7 @@ def _load(system: System, item: Item, live: str, wanted: str) -> Change:
     def back(keep: undo.Keep) -> List[Step]:
         if not live:
             return [_gone(item)]
-        former = item["former"]
-        return [{"do": "path", "path": former, "type": "file", "mode": 0o600, "uid": system.uid, "gid": system.gid,
-                 "blob": keep(replaced(item, live).encode())},
-                {"do": "command", "words": ["nft", "-f", former]},
-                {"do": "path", "path": former, "type": "absent"}]
+        return [{"do": "command", "words": ["sh", "-c", 'printf "%s" "$1" | nft -f -', "sh", replaced(item, live)]}]
 
     return Change("nft:{family} {name}".format(**item), back, act, before=live, after=wanted,
                   detail="table {family} {name} {0}".format("replaced" if live else "made", **item))

@@ -84,8 +84,7 @@ class _Decided:
 
 def _items(options: Options, text: str, nftables: bool) -> list[Item]:
     program = str(options.distribution.get("nft", "/usr/sbin/nft"))
-    table = {"kind": "nft_table", "family": nft.FAMILY, "name": nft.TABLE, "content": text, "unit": UNIT, "guarded": True, "package": "nftables",
-             "former": f"{FOLDER}/former.nft"}
+    table = {"kind": "nft_table", "family": nft.FAMILY, "name": nft.TABLE, "content": text, "unit": UNIT, "guarded": True, "package": "nftables"}
     items: list[Item] = [
         {"kind": "file", "path": FILE, "content": text, "mode": "0600", "validate": ["nft", "-c", "-f", "%s"], "guarded": True},
         {"kind": "file", "path": f"/etc/systemd/system/{UNIT}", "content": _unit(program), "mode": "0644", "notify": ["systemd"], "guarded": True},
@@ -105,7 +104,7 @@ Description=Firewall of the fleet (table {nft.FAMILY} {nft.TABLE})
 DefaultDependencies=no
 Wants=network-pre.target
 Before=network-pre.target
-After=local-fs.target systemd-modules-load.service nftables.service
+After=local-fs.target systemd-modules-load.service nftables.service hybridops-fleet-hardening-restore.service
 ConditionPathExists={FILE}
 
 [Service]
