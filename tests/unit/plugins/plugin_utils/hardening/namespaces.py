@@ -66,14 +66,15 @@ print(json.dumps([answers.get(number, False) for number in range(len(json.loads(
 """
 
 PING = """
-import socket, struct, sys
+import os, socket, struct, sys
 address = sys.argv[1]
 six = ":" in address
 one = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP)
 one.settimeout(1)
 kind = 128 if six else 8
-body = struct.pack("!HHI", 7, 1, 0)
-total = (kind << 8) + 7 + 1
+number = os.getpid() & 0x7FFF  # its own, or it would belong to an earlier exchange
+body = struct.pack("!HHI", number, 1, 0)
+total = (kind << 8) + number + 1
 total = (total >> 16) + (total & 0xffff)
 one.sendto(struct.pack("!BBH", kind, 0, ~total & 0xffff) + body, (address, 0))
 try:
