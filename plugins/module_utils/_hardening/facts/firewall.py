@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List
+from typing import Any
 
 from ..system import System
 from .network import _address
@@ -17,7 +17,7 @@ PEERS = 500
 """Connections told at most."""
 
 
-def about(system: System) -> Dict[str, Any]:
+def about(system: System) -> dict[str, Any]:
     """nft: its version, empty without it. filters: chains of others that drop what comes in. ufw: whether it is switched on. persistent: files of
     saved rules that drop something. configuration: path, flush and rules (whether it has any) of nftables.service's file, None without one.
     default_routes: interfaces. peers: connections that others opened. programs: "tcp 80" -> name of what listens."""
@@ -35,7 +35,7 @@ def about(system: System) -> Dict[str, Any]:
     }
 
 
-def _filters(system: System) -> List[str]:
+def _filters(system: System) -> list[str]:
     """``family table chain`` of base chains on the way in whose policy is to drop."""
     answer = system.run(["nft", "-j", "list", "chains"])
     try:
@@ -58,7 +58,7 @@ def _configuration(system: System) -> Any:
             "rules": any(not shell.fullmatch(line) for line in rest)}
 
 
-def _default_routes(system: System) -> List[str]:
+def _default_routes(system: System) -> list[str]:
     found = set()
     for family in ("-4", "-6"):
         for line in system.run(["ip", family, "route", "show", "default"]).out.splitlines():
@@ -68,10 +68,10 @@ def _default_routes(system: System) -> List[str]:
     return sorted(found)
 
 
-def _peers(system: System) -> List[Dict[str, Any]]:
+def _peers(system: System) -> list[dict[str, Any]]:
     rows = [line.split()[1:4] for path in ("tcp", "tcp6") for line in system.text("/proc/net/" + path).splitlines()[1:] if len(line.split()) > 3]
     listening = {local.split(":")[1] for local, _remote, state in rows if state == "0A"}
-    found: List[Dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for local, remote, state in rows:
         address, port = local.split(":")
         if state != "01" or port not in listening:
@@ -87,13 +87,14 @@ def _plain(address: str) -> str:
     return address[7:] if address.lower().startswith("::ffff:") and "." in address else address
 
 
-def _programs(text: str) -> Dict[str, str]:
-    found: Dict[str, str] = {}
+def _programs(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
     for line in text.splitlines():
         fields = line.split()
         if len(fields) < 5:
             continue
+        port = fields[4].rsplit(":", 1)[-1]
         match = re.search(r'users:\(\("([^"]+)"', line)
         if match:
-            found.setdefault("{0} {1}".format(fields[0], fields[4].rsplit(":", 1)[-1]), match.group(1))
+            found.setdefault(f"{fields[0]} {port}", match.group(1))
     return found

@@ -8,7 +8,6 @@ rule that somebody added or took out by hand is seen, and the text is proved to 
 from __future__ import annotations
 
 import os
-from typing import List
 
 from .. import undo
 from ..plan import Change, Item, Plan
@@ -26,7 +25,7 @@ def plan(system: System, item: Item) -> Plan:
     told, wanted = _expected(system, item)
     if told:
         return Plan(failed=told)
-    changes: List[Change] = []
+    changes: list[Change] = []
     if live.strip() != wanted.strip():
         changes.append(_load(system, item, live, wanted))
     if system.systemd:
@@ -37,8 +36,8 @@ def plan(system: System, item: Item) -> Plan:
 
 def replaced(item: Item, listing: str) -> str:
     """A listing as text that makes the table or replaces it."""
-    head = "table {family} {name}\n".format(**item)
-    return head + "delete " + head + listing + "\n"
+    head = f"table {_table(item)}\n"
+    return f"{head}delete {head}{listing}\n"
 
 
 # ---------------------------------------------------------------------------------------------------- details
@@ -48,25 +47,29 @@ def _load(system: System, item: Item, live: str, wanted: str) -> Change:
         if answer.rc:
             raise ValueError("nft: " + " ".join((answer.err or answer.out).split())[:500])
 
-    def back(keep: undo.Keep) -> List[Step]:
+    def back(keep: undo.Keep) -> list[Step]:
         if not live:
             return [_gone(item)]
         return [{"do": "command", "words": ["sh", "-c", 'printf "%s" "$1" | nft -f -', "sh", replaced(item, live)]}]
 
-    return Change("nft:{family} {name}".format(**item), back, act, before=live, after=wanted,
-                  detail="table {family} {name} {0}".format("replaced" if live else "made", **item))
+    table = _table(item)
+    return Change("nft:" + table, back, act, before=live, after=wanted, detail=f"table {table} {'replaced' if live else 'made'}")
 
 
 def _gone(item: Item) -> Step:
-    table = "{family} {name}".format(**item)
-    return {"do": "command", "words": ["nft", "add table {0}; delete table {0}".format(table)],
-            "check": ["sh", "-c", "nft list tables | grep -cx 'table {0}' || true".format(table)], "text": "0"}
+    table = _table(item)
+    return {"do": "command", "words": ["nft", f"add table {table}; delete table {table}"],
+            "check": ["sh", "-c", f"nft list tables | grep -cx 'table {table}' || true"], "text": "0"}
 
 
-def _at_boot(system: System, unit: str) -> List[Change]:
+def _table(item: Item) -> str:
+    return "{} {}".format(item["family"], item["name"])
+
+
+def _at_boot(system: System, unit: str) -> list[Change]:
     """Enabled by its link and started, as the unit may be as new as this run."""
     link = WANTS + unit
-    changes: List[Change] = []
+    changes: list[Change] = []
     if not system.exists(link):
         def enable() -> None:
             os.makedirs(os.path.dirname(system.real(link)), exist_ok=True)
@@ -78,7 +81,7 @@ def _at_boot(system: System, unit: str) -> List[Change]:
         def start() -> None:
             answer = system.run(["systemctl", "start", unit], None, 60)
             if answer.rc:
-                raise ValueError("systemctl start {0}: {1}".format(unit, (answer.err or answer.out).strip().split("\n")[0]))
+                raise ValueError("systemctl start {}: {}".format(unit, (answer.err or answer.out).strip().split("\n")[0]))
             system.forget_units()
 
         changes.append(Change("unit:" + unit, lambda keep: [{"do": "unit", "name": unit, "enabled": "", "active": False}], start,
@@ -92,10 +95,10 @@ def _listing(system: System, item: Item) -> str:
     return "" if answer.rc else without_learned(answer.out)
 
 
-def _expected(system: System, item: Item) -> "tuple[str, str]":
+def _expected(system: System, item: Item) -> tuple[str, str]:
     """(what is wrong with the text, how the kernel would show the table)."""
     script = 'nft -f "$1" && exec nft -s list table "$2" "$3"'
-    path = system.real("/run/hybridops-fleet-firewall-{0}.nft".format(os.getpid()))
+    path = system.real(f"/run/hybridops-fleet-firewall-{os.getpid()}.nft")
     with open(path, "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(item["content"])
@@ -113,7 +116,7 @@ def _expected(system: System, item: Item) -> "tuple[str, str]":
 
 def without_learned(listing: str) -> str:
     """A listing without the elements of sets that the kernel fills itself."""
-    lines: List[str] = []
+    lines: list[str] = []
     dynamic = skipping = False
     for line in listing.splitlines():
         words = line.split()

@@ -39,8 +39,8 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     where = _refusals(facts, options, opened, policy)
     notes = [*told, *others.notes(facts, options.workloads), *opened.notes, *where, *_closed(facts, policy)]
     items = [*_items(options, nft.text(policy), nftables=found.nftables()), *switched]
-    first = Decision("default_deny", True, _opened(policy), tuple(items), tuple(notes), present=(str(options.distribution.get("package", "nftables")),))
-    return [first, *found.rest()]
+    package = str(options.distribution.get("package", "nftables"))
+    return [Decision("default_deny", True, _opened(policy), tuple(items), tuple(notes), present=(package,)), *found.rest()]
 
 
 class _Decided:
@@ -139,7 +139,8 @@ def _refusals(facts: Facts, options: Options, opened: Openings, policy: Policy) 
         if not admits(policy, packet):
             raise FleetError(
                 f"{options.host}: firewall", code="lockout",
-                why=f"this connection comes from {packet.source} to {packet.destination} port {packet.port}, which would not be let in again; nothing was changed",
+                why=f"this connection comes from {packet.source} to {packet.destination} port {packet.port}, which would not be let in again; "
+                    "nothing was changed",
                 fix=_lockout_fix(options, opened, packet))
     elif options.connection.transport == "ssh":
         notes.append("where this connection comes from could not be seen; only the dead man's switch guards it")
@@ -152,7 +153,7 @@ def _refusals(facts: Facts, options: Options, opened: Openings, policy: Policy) 
                 f"{options.host}: firewall", code="cluster",
                 why=f"{workload} runs here and {', '.join(cut[:5])} {'is' if len(cut) == 1 else 'are'} connected to it, but would not be let in; "
                     "nothing was changed",
-                fix="Name the cluster's hosts as firewall_members (hosts or a group) or give them one fleet_cluster; or write a rule in fleet_firewall_rules.")
+                fix="Name the cluster's hosts as firewall_members (hosts or a group) or give them one fleet_cluster; or write fleet_firewall_rules.")
     if refused:
         rows = sorted({f"tcp {row['port']} from {row['source']}" for row in refused})
         notes.append(f"connected now, and not let in again: {', '.join(rows[:8])}" + (f" and {len(rows) - 8} more" if len(rows) > 8 else ""))
@@ -187,7 +188,8 @@ def _closed(facts: Facts, policy: Policy) -> list[str]:
             rows.add((protocol, port))
     if not rows:
         return []
-    names = [f"{protocol} {port}" + (f" ({programs[f'{protocol} {port}']})" if f"{protocol} {port}" in programs else "") for protocol, port in sorted(rows)]
+    shown = [f"{protocol} {port}" for protocol, port in sorted(rows)]
+    names = [f"{name} ({programs[name]})" if name in programs else name for name in shown]
     members = any(opening.protocol is None for opening in policy.openings)
     return [f"listens here and is closed{' to all but members' if members else ''} as no rule opens it: {_some(names)}"]
 

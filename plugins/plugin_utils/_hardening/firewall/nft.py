@@ -95,7 +95,8 @@ class _Sets:
         told = []
         for found, name in self._static.items():
             elements = ",\n\t\t\t".join(str(_short(one)) for one in found)
-            told.append(f"\tset {name} {{\n\t\ttype {_TYPE[found[0].version]}\n\t\tflags interval\n\t\telements = {{\n\t\t\t{elements}\n\t\t}}\n\t}}\n")
+            told.append(f"\tset {name} {{\n\t\ttype {_TYPE[found[0].version]}\n\t\tflags interval\n"
+                        f"\t\telements = {{\n\t\t\t{elements}\n\t\t}}\n\t}}\n")
         for name, family in self._rates.items():
             told.append(f"\tset {name} {{\n\t\ttype {_TYPE[family]}\n\t\tsize 65535\n\t\tflags dynamic,timeout\n\t\ttimeout 2m\n\t}}\n")
         return told

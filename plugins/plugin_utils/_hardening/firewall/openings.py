@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
@@ -13,7 +14,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from ..decision import Facts, Options
 from . import rules
 from .inventory import Inventory
-from .places import Own, own, places
+from .places import Own, is_container, own, places
 from .policy import ANYWHERE, EVERYWHERE, Opening, Place
 
 PUBLISHER = "docker-proxy"
@@ -87,7 +88,7 @@ class Openings:
         found = self.inventory.outside(self.members)
         hidden = [name for name in self.members if not self.inventory.outside([name])]
         if hidden:
-            self.inventory.notes.append(f"udp {port} of the mesh is open to everybody, as some members come from addresses that nobody knows beforehand "
+            self.inventory.notes.append(f"udp {port} of the mesh is open to everybody, as addresses of some members are not known beforehand "
                                         f"({', '.join(hidden[:3])}); the mesh answers to its members' keys only")
             found = ANYWHERE
         return [Opening("mesh", "udp", port, None, found)]
@@ -101,7 +102,8 @@ class Openings:
         here = self._places(rule.role, f"rule '{rule.name}'")
         families = {place.family for place in here} - {None}
         if families and not families & {one.version for one in found}:
-            self.inventory.notes.append(f"rule '{rule.name}' lets nobody in: its sources and the {rule.role} addresses of this host are of different families")
+            self.inventory.notes.append(f"rule '{rule.name}' lets nobody in: its sources and the {rule.role} addresses of this host are of different "
+                                        "families")
             return []
         protocol = None if rule.protocol == rules.ANY else rule.protocol
         return [Opening(rule.name, protocol, rule.port, rule.last_port, found, here)] if here else []
@@ -114,7 +116,7 @@ class Openings:
             address = str(row["address"])
             if programs.get(f"{row['protocol']} {row['port']}") != PUBLISHER or ipaddress.ip_address(address).is_loopback:
                 continue
-            here = EVERYWHERE if address in ("0.0.0.0", "::") else (Place(ipaddress.ip_address(address).version, to=(address,)),)
+            here = EVERYWHERE if ipaddress.ip_address(address).is_unspecified else (Place(ipaddress.ip_address(address).version, to=(address,)),)
             found.append(Opening(f"published by Docker, {row['protocol']} {row['port']}", row["protocol"], int(row["port"]), None, ANYWHERE, here))
         return list(dict.fromkeys(found))
 
@@ -128,9 +130,6 @@ class Openings:
 
 def containers(facts: Facts, workloads: Mapping[str, str], more: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(names of the interfaces of containers here, real interfaces that such a name would match)."""
-    from fnmatch import fnmatchcase
-
-    from .places import is_container
     names = dict.fromkeys(name for workload, mine in _INTERFACES.items() if workload in workloads for name in mine)
     names.update(dict.fromkeys(more))
     routes = set((facts.get("firewall") or {}).get("default_routes") or ())

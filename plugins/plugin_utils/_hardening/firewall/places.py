@@ -19,8 +19,9 @@ from .policy import EVERYWHERE, Place
 from .rules import ANY
 
 _OUTER = ("public", "floating")
-_CONTAINER = re.compile(r"docker\d+|docker_gwbridge|br-[0-9a-f]{12}|veth.*|cali.*|cni.*|flannel.*|cilium.*|lxc.*|vxlan\.calico|tunl\d+|kube-.*|nodelocaldns"
-                        r"|podman\d+|weave.*|antrea.*|genev_sys.*|virbr\d+|vnet\d+|lo|dummy\d+|ip6tnl0|sit0|gre0|wireguard\.cali|wg-v6\.cali|gretap0|erspan0")
+_CONTAINER = re.compile(
+    r"docker\d+|docker_gwbridge|br-[0-9a-f]{12}|veth.*|cali.*|cni.*|flannel.*|cilium.*|lxc.*|vxlan\.calico|tunl\d+|kube-.*|nodelocaldns"
+    r"|podman\d+|weave.*|antrea.*|genev_sys.*|virbr\d+|vnet\d+|lo|dummy\d+|ip6tnl0|sit0|gre0|wireguard\.cali|wg-v6\.cali|gretap0|erspan0")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

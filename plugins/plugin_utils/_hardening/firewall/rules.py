@@ -132,7 +132,8 @@ def _source(word: Any, where: str) -> str:
         meant = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise _mistake(where, f"'{text}' is no address or network", "Write it like 192.0.2.0/24 or 2001:db8::/64.") from None
-    raise _mistake(where, f"'{text}' is an address with the length of a network", f"Write {meant} for the network or {text.split('/')[0]} for the address.")
+    raise _mistake(where, f"'{text}' is an address with the length of a network",
+                   f"Write {meant} for the network or {text.split('/')[0]} for the address.")
 
 
 def _same_family(protocol: str, found: Sequence[str], where: str) -> None:
