@@ -25,6 +25,7 @@ KINDS: dict[str, Callable[[System, Item], Plan]] = {
     "words": blocks.plan_words,
     "mount": mounts.plan,
     "pam": pam.plan,
+    "pam_words": pam.plan_words,
     "authselect": pam.plan_authselect,
     "nft_table": nft_table.plan,
 }
@@ -80,7 +81,7 @@ class Engine:
         return plan
 
     def _entries(self, changes: Sequence[Change]) -> list[dict[str, Any]]:
-        return [{"key": change.key, "steps": change.undo(self._record.keep)} for change in changes]
+        return [entry for change in changes for entry in _entries(change, change.undo(self._record.keep))]
 
     def _perform(self, items: Sequence[Item], plans: Sequence[Plan], results: list[Result], order: Sequence[int]) -> dict[str, str]:
         notified: list[str] = []
@@ -102,12 +103,13 @@ class Engine:
         done = 0
         for change in plan.changes:
             try:
-                self._record.remember(change.key, change.undo(self._record.keep), item.get("control", ""))
+                for entry in _entries(change, change.undo(self._record.keep)):
+                    self._record.remember(entry["key"], entry["steps"], item.get("control", ""))
                 change.act()
                 done += 1
             except (OSError, ValueError) as failure:
                 words = getattr(failure, "strerror", None) or str(failure)
-                if item["kind"] == "sysctl":
+                if item["kind"] == "sysctl" or item.get("may_fail"):
                     result["why"] = "; ".join(filter(None, [result["why"], "{}: {}".format(change.key.split(":", 1)[1], words)]))
                     continue
                 result.update(status="failed", why="{}: {}".format(change.key.split(":", 1)[-1], words))
@@ -173,6 +175,13 @@ class Engine:
 
 
 # ---------------------------------------------------------------------------------------------------- details
+def _entries(change: Change, steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A path is kept under its own name, whichever change touches it first: several may touch one file."""
+    others = [step for step in steps if step["do"] != "path"]
+    found = [{"key": "path:" + step["path"], "steps": [step]} for step in steps if step["do"] == "path"]
+    return found + ([{"key": change.key, "steps": others}] if others else [])
+
+
 def _result(item: Item, plan: Plan, check: bool) -> Result:
     status = "failed" if plan.failed else "would_change" if plan.changes else "not_possible" if plan.not_possible else "right"
     return {"control": item.get("control", ""), "kind": item["kind"], "what": _what(item), "status": status,

@@ -99,7 +99,7 @@ def judge(words: str) -> Said:
     text = " ".join(answers.last_words(words.replace("Failed to connect to the host via ssh: ", "\n")).split()) or "no word why"
     if "Permission denied" in words or "Too many authentication failures" in words:
         return Said(answers.DENIED, text=text)
-    if "sudo" in words or "password" in words.lower() and "become" in words.lower():
+    if "sudo" in words or ("password" in words.lower() and "become" in words.lower()):
         return Said(answers.NO_SHELL, text=f"logged in, but may not become root: {text}")
     return Said(answers.UNREACHABLE, text=text)
 

@@ -38,6 +38,15 @@ def all_of(system: System) -> list[dict[str, Any]]:
     return found
 
 
+def crontabs(system: System) -> list[str]:
+    """Accounts that have a plan of their own."""
+    found: set[str] = set()
+    for folder in ("/var/spool/cron/crontabs", "/var/spool/cron"):
+        if os.path.isdir(system.real(folder)):
+            found.update(name for name in os.listdir(system.real(folder)) if os.path.isfile(system.real(folder + "/" + name)) and "." not in name)
+    return sorted(found)
+
+
 def login(system: System) -> dict[str, Any]:
     """user: the account that Ansible is connected as, before it became root; address, port, to_address, to_port of its ssh connection, None
     where it is none; today: days since 1970."""

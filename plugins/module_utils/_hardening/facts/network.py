@@ -26,6 +26,19 @@ def interfaces(system: System) -> list[dict[str, Any]]:
     return found
 
 
+def router_advertisements(system: System) -> list[str]:
+    """Interfaces whose addresses or routes come from routers on the link, by the kernel or by a program that listens to them."""
+    found = []
+    for row in json.loads(system.run(["ip", "-json", "-6", "route", "show", "table", "all"]).out or "[]"):
+        if row.get("protocol") == "ra" and row.get("dev"):
+            found.append(row["dev"])
+    for row in json.loads(system.run(["ip", "-json", "-6", "address"]).out or "[]"):
+        for info in row.get("addr_info", []):
+            if info.get("scope") == "global" and (info.get("mngtmpaddr") or info.get("protocol") == "kernel_ra"):
+                found.append(row["ifname"])
+    return sorted(set(found))
+
+
 def forwarding(system: System) -> dict[str, bool]:
     """Whether packets are passed on, by family."""
     keys = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}

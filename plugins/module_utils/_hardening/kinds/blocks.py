@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Callable
 
 from .. import undo
 from ..plan import Change, Item, Plan
@@ -14,14 +15,17 @@ BEGIN, END = "# BEGIN hybridops.fleet", "# END hybridops.fleet"
 
 
 def plan_block(system: System, item: Item) -> Plan:
-    """path, content: lines that stand between marks; before: a pattern, the block goes before the first line that fits (default the end).
-    A file that does not exist is told and no failure."""
+    """path, content: lines that stand between marks; behind: a pattern, the block goes behind the first line that fits (default the end; no
+    such line is told and no failure, as is no such file)."""
     path = system.target(item["path"])
     now = system.read(path)
     if now is None:
         return Plan(not_possible=f"there is no {path}")
     text = now.decode("utf-8", "surrogateescape")
-    return _whole(system, path, text, with_block(text, item["content"], item.get("before")), "block")
+    behind = item.get("behind")
+    if behind and BEGIN not in text and not re.search(behind, text, re.MULTILINE):
+        return Plan(not_possible=f"{path} has no line that begins as expected")
+    return _whole(system, path, lambda old: with_block(old, item["content"], behind), "block")
 
 
 def plan_words(system: System, item: Item) -> Plan:
@@ -31,21 +35,19 @@ def plan_words(system: System, item: Item) -> Plan:
     now = system.read(path)
     if now is None:
         return Plan(not_possible=f"there is no {path}")
-    text = now.decode("utf-8", "surrogateescape")
-    return _whole(system, path, text, with_words(text, item["key"], item["add"]), " ".join(item["add"]))
+    return _whole(system, path, lambda old: with_words(old, item["key"], item["add"]), " ".join(item["add"]))
 
 
-def with_block(text: str, content: str, before: str | None = None) -> str:
+def with_block(text: str, content: str, behind: str | None = None) -> str:
     """The text with the block; one that is there is replaced where it is."""
     block = "{}\n{}\n{}\n".format(BEGIN, content.rstrip("\n"), END)
     there = re.compile(re.escape(BEGIN) + r"\n.*?" + re.escape(END) + r"\n?", re.DOTALL)
     if there.search(text):
         return there.sub(lambda _match: block, text, count=1)
-    if before:
-        match = re.search(before, text, re.MULTILINE)
-        if match:
-            start = text.rfind("\n", 0, match.start()) + 1
-            return text[:start] + block + text[start:]
+    match = re.search(behind, text, re.MULTILINE) if behind else None
+    if match:
+        end = text.find("\n", match.start()) + 1 or len(text)
+        return text[:end] + block + text[end:]
     return text + ("" if not text or text.endswith("\n") else "\n") + block
 
 
@@ -71,13 +73,18 @@ def with_words(text: str, key: str, add: list[str]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- details
-def _whole(system: System, path: str, before: str, after: str, detail: str) -> Plan:
-    if before == after:
+def _whole(system: System, path: str, change: Callable[[str], str], detail: str) -> Plan:
+    before = _text(system, path)
+    if change(before) == before:
         return Plan()
-    found = os.stat(system.real(path))
 
-    def act() -> None:
-        system.write(path, after.encode("utf-8", "surrogateescape"), found.st_mode & 0o7777, found.st_uid, found.st_gid)
+    def act() -> None:  # read again: another item may have changed other lines meanwhile
+        found = os.stat(system.real(path))
+        system.write(path, change(_text(system, path)).encode("utf-8", "surrogateescape"), found.st_mode & 0o7777, found.st_uid, found.st_gid)
 
-    return Plan([Change("path:" + path, lambda keep: [undo.of_path(system, path, keep)], act, before=before, after=after,
+    return Plan([Change("path:" + path, lambda keep: [undo.of_path(system, path, keep)], act, before=before, after=change(before),
                         detail=f"{path}: {detail}")])
+
+
+def _text(system: System, path: str) -> str:
+    return (system.read(path) or b"").decode("utf-8", "surrogateescape")

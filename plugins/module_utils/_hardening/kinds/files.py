@@ -57,13 +57,15 @@ def plan_absent(system: System, item: Item) -> Plan:
 
 def plan_mode(system: System, item: Item) -> Plan:
     """path or paths (patterns), mode, owner, group. tighten (default true): only takes permissions away, never gives any.
-    folders: whether folders that match are meant too (default true). Paths that do not exist are none of our business."""
+    folders: whether folders that match are meant too (default true). besides: patterns of what is not meant. Paths that do not exist are none
+    of our business."""
     patterns = item.get("paths") or [item["path"]]
+    besides = set(_matches(system, item.get("besides") or []))
     wanted = None if item.get("mode") is None else int(str(item["mode"]), 8)
     changes: list[Change] = []
     for path in _matches(system, patterns):
         real = system.real(path)
-        if os.path.islink(real):
+        if os.path.islink(real) or path in besides:
             continue
         found = os.stat(real)
         if stat.S_ISDIR(found.st_mode) and not item.get("folders", True):

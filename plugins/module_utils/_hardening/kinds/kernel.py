@@ -31,16 +31,16 @@ def plan_sysctl(system: System, item: Item) -> Plan:
 
 
 def plan_unit(system: System, item: Item) -> Plan:
-    """name; enabled, active, masked: true, false or null (as it is). A unit that does not exist is told and no failure, unless it is only to
-    be off, which it is."""
+    """name; enabled, active, masked: true, false or null (as it is). started: start it, without waiting, when it gets enabled. new: its file
+    comes in the same run. A unit that does not exist is told and no failure, unless it is only to be off, which it is."""
     name = item["name"]
     if not system.systemd:
         return Plan(not_possible="no systemd runs here")
     unit = system.unit(name)
     off = item.get("masked") or (item.get("enabled") is not True and item.get("active") is not True)
-    if not unit:
+    if not unit and not item.get("new"):
         return Plan() if off else Plan(not_possible=f"there is no unit {name}")
-    state, runs = unit.get("UnitFileState", ""), unit.get("ActiveState") in ("active", "activating", "reloading")
+    state, runs = unit.get("UnitFileState", "") if unit else "disabled", unit.get("ActiveState") in ("active", "activating", "reloading")
     commands: list[list[str]] = []
     told: list[str] = []
     if item.get("masked") is True and not state.startswith("masked"):
@@ -55,6 +55,9 @@ def plan_unit(system: System, item: Item) -> Plan:
     if item.get("enabled") is False and state in ("enabled", "enabled-runtime"):
         commands.append(["systemctl", "disable", name])
         told.append("disabled")
+    if item.get("started") and commands:
+        commands.append(["systemctl", "start", "--no-block", name])
+        told.append("started")
     if item.get("active") is True and not runs:
         commands.append(["systemctl", "start", name])
         told.append("started")

@@ -70,6 +70,24 @@ def with_options(text: str, row: dict[str, Any]) -> str:
     return "".join(lines)
 
 
+def plan_words(system: System, item: Item) -> Plan:
+    """path of a stack, options as in ``plan``."""
+    path = system.target(item["path"])
+    if system.read(path) is None:
+        return Plan(not_possible=f"there is no {path}")
+
+    def changed(text: str) -> str:
+        for row in item["options"]:
+            text = with_options(text, row)
+        return text
+
+    before = system.text(path)
+    if changed(before) == before:
+        return Plan()
+    return Plan([Change("path:" + path, lambda keep: [undo.of_path(system, path, keep)],
+                        lambda: system.write(path, changed(system.text(path)).encode(), 0o644), before=before, after=changed(before), detail=path)])
+
+
 def plan_authselect(system: System, item: Item) -> Plan:
     """features: of authselect, those that are missing get enabled. A system without a profile of authselect is told and no failure."""
     answer = system.run(["authselect", "current", "--raw"])

@@ -27,12 +27,14 @@ def plan(system: System, item: Item) -> Plan:
     if after == before:
         return Plan()
 
-    def act() -> None:
-        if now is None:
-            system.write(path, after.encode("utf-8", "surrogateescape"), int(str(item.get("mode", "0644")), 8))
+    def act() -> None:  # read again: another item may have changed other keys meanwhile
+        text = (system.read(path) or b"").decode("utf-8", "surrogateescape")
+        data = changed(text, item["values"], item.get("style", "equals"), item.get("section"), bool(item.get("ignore_case")))
+        if not system.exists(path):
+            system.write(path, data.encode("utf-8", "surrogateescape"), int(str(item.get("mode", "0644")), 8))
             return
         found = os.stat(system.real(path))
-        system.write(path, after.encode("utf-8", "surrogateescape"), found.st_mode & 0o7777, found.st_uid, found.st_gid)
+        system.write(path, data.encode("utf-8", "surrogateescape"), found.st_mode & 0o7777, found.st_uid, found.st_gid)
 
     change = Change("path:" + path, lambda keep: [undo.of_path(system, path, keep)], act, before=before, after=after,
                     detail=", ".join(sorted(str(key) for key in item["values"])))
