@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Sequence
 
 from . import reloads, undo
-from .kinds import accounts, blocks, files, kernel, mounts, nft_table, pam, settings
+from .kinds import accounts, blocks, files, kernel, mounts, nft_table, pam, settings, ssh_keys, sshd
 from .plan import Change, Item, Plan
 from .record import Record
 from .switch import Switch
@@ -27,6 +27,10 @@ KINDS: dict[str, Callable[[System, Item], Plan]] = {
     "pam": pam.plan,
     "pam_words": pam.plan_words,
     "authselect": pam.plan_authselect,
+    "sshd": sshd.plan,
+    "sshd_value": sshd.plan_value,
+    "host_key": ssh_keys.plan_host_key,
+    "moduli": ssh_keys.plan_moduli,
     "nft_table": nft_table.plan,
 }
 LATE = ("nft_table", "unit")
@@ -166,9 +170,10 @@ class Engine:
 
     def _wrong(self, entries: Sequence[dict[str, Any]]) -> list[str]:
         found: list[str] = []
+        first = _first_modes(self._record.entries)
         for entry in entries:
             for step in entry["steps"]:
-                words = undo.differs(self._system, step, self._record.blob)
+                words = undo.differs(self._system, dict(step, **first.get(step.get("path"), {})) if "mode" in step else step, self._record.blob)
                 if words:
                     found.append(words)
         return found
@@ -180,6 +185,16 @@ def _entries(change: Change, steps: Sequence[dict[str, Any]]) -> list[dict[str, 
     others = [step for step in steps if step["do"] != "path"]
     found = [{"key": "path:" + step["path"], "steps": [step]} for step in steps if step["do"] == "path"]
     return found + ([{"key": change.key, "steps": others}] if others else [])
+
+
+def _first_modes(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Mode and owner of each path before anything was changed: what a later entry tells of them is our own work."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        for step in entry["steps"]:
+            if "mode" in step:
+                found.setdefault(step["path"], {name: step[name] for name in ("mode", "uid", "gid")})
+    return found
 
 
 def _result(item: Item, plan: Plan, check: bool) -> Result:

@@ -7,35 +7,25 @@ The connection that tells the node to keep the change is itself the proof: nothi
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import shlex
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access import answers
 
+from . import confirm
 from .confirm import Said
+from .decision import Options
 
 STATE = "/var/lib/hybridops-fleet/hardening"
 RUN = "/run/hybridops-fleet"
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between fresh connections, the last one goes on; few, so that a refusal does not lock this controller out."""
-SHORTEST, LONGEST = 20, 3600
-"""Seconds that a switch may be set to."""
 
 Run = Callable[[str, float], Said]
 """(command for sh as root, seconds) -> what came of it."""
-
-
-def new_nonce() -> str:
-    """A name for one run, which nobody else can know."""
-    return secrets.token_hex(8)
-
-
-def check_seconds(host: str, name: str, seconds: int) -> None:
-    """Raises FleetError when nobody could confirm in time, or a host would stay closed for too long."""
-    if not SHORTEST <= seconds <= LONGEST:
-        raise FleetError(f"{host}: {name}", why=f"it is {seconds}", code="argument", fix=f"Choose {SHORTEST} to {LONGEST} seconds.")
 
 
 def command(word: str, nonce: str = "") -> str:
@@ -83,8 +73,8 @@ class Guard:
             self.sleep(left)
         raise FleetError(
             f"{self.host}: a fresh connection as {self.who} does not succeed within {self.seconds} s", why=f"{last.text}. {self._state()}",
-            code="locked_out", fix="The change would have locked you out. See which control it was in the result, switch that one off or give what it "
-            "needs (key, group, address, sudo), and run again.")
+            code="locked_out", fix="The change would have locked you out. See which control it was, switch that one off or give it what it needs "
+            "(key, group, address, sudo), and run again.")
 
     # ------------------------------------------------------------------------------------------------ details
     def _gone(self, why: str) -> FleetError:
@@ -103,6 +93,24 @@ class Guard:
                     break
             self.sleep(pause)
         return "What was guarded comes back by itself; whether it has, could not be seen"
+
+
+def prove(action: Any, options: Options, switch: Mapping[str, Any], _facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Confirm what an action plugin has just changed, over fresh connections of its own kind. Raises FleetError; the node is then as it was."""
+    connection = action._connection
+    # with data for the command Ansible asks for no terminal, as it does for its modules where pipelining is on
+    data = b"\n" if options.connection.pipelining else None
+
+    def openly(command: str, seconds: float) -> Said:
+        return confirm.ask(lambda: action._low_level_execute_command(command, in_data=data, sudoable=True), seconds)
+
+    def freshly(command: str, seconds: float) -> Said:
+        with confirm.fresh(connection):
+            return openly(command, seconds)
+
+    guard = Guard(fresh=freshly, open=openly, clock=time.monotonic, sleep=time.sleep, say=action.say, host=action.host, who=options.connection.user,
+                  seconds=int(switch["seconds"]))
+    return {"confirmed": guard.confirm(str(switch["nonce"]))}
 
 
 def _word(out: str) -> str:
