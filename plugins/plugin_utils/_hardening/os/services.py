@@ -59,7 +59,8 @@ def time_sync(asked: Asked) -> Decision:
         return asked.do([unit], present=present)
     lines = ["[Time]"] + ([f"NTP={' '.join(servers)}"] if servers else [f"NTP={_pool(asked)}"])
     return asked.do([file("/etc/systemd/timesyncd.conf.d/hybridops-fleet.conf", "\n".join(lines) + "\n", notify=["timesyncd"]),
-                     {"kind": "unit", "name": asked.unit("timesyncd"), "masked": False, "enabled": True, "active": True, "package": "systemd-timesyncd"}],
+                     {"kind": "unit", "name": asked.unit("timesyncd"), "masked": False, "enabled": True, "active": True,
+                      "package": "systemd-timesyncd"}],
                     present=present)
 
 
