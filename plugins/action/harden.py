@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
             "switch_seconds": {"type": "int", "default": 60},
         })
         self.given: dict[str, Any] = plain(given)
+        self._unlisted = False
         try:
             return {**result, **self._work()}
         except FleetError as failure:
@@ -61,8 +62,8 @@ class ActionModule(ActionBase):
         if self.given["state"] == "planned":
             facts["unavailable"] = self._unavailable(packages(decisions, facts)[0])
         come, go = packages(decisions, facts)
-        told = {"changed": False, "area": self.given["area"], "profile": options.profile, "facts": facts, "packages": {"present": come, "absent": go},
-                "decisions": outcome.told(decisions, options)}
+        told = {"changed": False, "area": self.given["area"], "profile": options.profile, "facts": facts,
+                "packages": {"present": come, "absent": go, "unlisted": self._unlisted}, "decisions": outcome.told(decisions, options)}
         if self.given["state"] == "planned":
             if (come or go) and not self._task.check_mode:
                 self._apply(items=[], installed=come, removed=go)  # kept before they come and go, so that a restore knows them
@@ -87,7 +88,8 @@ class ActionModule(ActionBase):
                                 unavailable=facts.get("unavailable") or ())
         failed = [row for row in answer["items"] if row["status"] == "failed"]
         done: dict[str, Any] = {"changed": answer["changed"], "report": report, "items": answer["items"], "reloads": answer["reloads"],
-                                "guard": answer.get("confirmed") or (self._unguarded(options) if guarded else "")}
+                                "guard": answer.get("confirmed") or (self._unguarded(options) if guarded else ""),
+                                "put_back": answer.get("put_back", "")}
         if self._task.diff:
             done["diff"] = answer["diff"]
         if lost:
@@ -142,6 +144,7 @@ class ActionModule(ActionBase):
         if told["refresh"] and not self._task.check_mode:
             self.node_module("ansible.builtin.apt", {"update_cache": True})
             told = self.node_module("hybridops.fleet.harden_facts", {"available": names})
+        self._unlisted = bool(told["refresh"]) and not told["unavailable"]
         return [str(name) for name in told["unavailable"]]
 
     def _options(self, facts: dict[str, Any]) -> Options:
@@ -174,11 +177,12 @@ class ActionModule(ActionBase):
 
     def _switch(self, options: Options) -> dict[str, Any]:
         """What arms the dead man's switch; empty where the connection does not go through what is changed."""
-        seconds = self.given["switch_seconds"]
         if self._unguarded(options):
+            self.say(self._unguarded(options))
             return {}
-        if not 10 <= seconds <= 3600:
-            raise FleetError(f"{self.host}: hardening", why=f"switch_seconds is {seconds}", code="argument", fix="Choose 10 to 3600 seconds.")
+        seconds = self.given["switch_seconds"]
+        if not 20 <= seconds <= 3600:
+            raise FleetError(f"{self.host}: hardening", why=f"switch_seconds is {seconds}", code="argument", fix="Choose 20 to 3600 seconds.")
         return {"seconds": seconds, "nonce": secrets.token_hex(8)}
 
     @staticmethod

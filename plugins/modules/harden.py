@@ -61,7 +61,7 @@ options:
     description: What a call with O(state=planned) has seen on the node, RV(facts), so that it need not look again.
     type: dict
   switch_seconds:
-    description: Seconds after which the node takes a guarded change back unless it is confirmed, 10 to 3600.
+    description: Seconds after which the node takes a guarded change back unless it is confirmed, 20 to 3600.
     type: int
     default: 60
 attributes:
@@ -96,6 +96,10 @@ report:
 guard:
   description: How what can cut access was guarded, such as the fresh connection that confirmed it or why there is no dead man's switch. Empty when
     nothing of the kind changed.
+  type: str
+  returned: with O(state=present)
+put_back:
+  description: What an earlier run had left unconfirmed and came back first, empty when there was nothing.
   type: str
   returned: with O(state=present)
 decisions:
