@@ -40,7 +40,7 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     """One decision a control. Raises FleetError when the settings would shut Ansible out."""
     unread = (facts.get("unread") or {}).get("sshd")
     if unread:
-        raise FleetError("look at sshd", why=str(unread), code="facts", fix="See what sshd -T says on the node, and run again.")
+        raise FleetError(f"{options.host}: look at sshd", why=str(unread), code="facts", fix="See what sshd -T says on the node, and run again.")
     if not facts.get("sshd"):
         return [Decision(name, False, "there is no OpenSSH server here") for name in options.controls]
     shown = set((facts["sshd"].get("root") or {}) | (facts["sshd"].get("login") or {}))
@@ -55,7 +55,7 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     everywhere = chosen.pop("main_file", Chosen(apply=False))
     text, wanted = _text(options, chosen)
     login = lockout.of(facts, by_password=bool(options.variables.get("password_connection")), port=options.connection.port)
-    lockout.refuse(str(options.node.get("fleet_name") or ""), "ssh_hardening",
+    lockout.refuse(options.host, "ssh_hardening",
                    [*lockout.sshd(login, facts["sshd"].get("login") or {}, wanted), *ssh_logins.disagreement(facts, options)])
     write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
                    "notify": ["sshd"], "login": dict(facts.get("login") or {})}
