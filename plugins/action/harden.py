@@ -1,0 +1,160 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One area of hardening on one node: look, decide here, apply there in one call, and prove that the node is still reached."""
+from __future__ import annotations
+
+import importlib
+import json
+import secrets
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import outcome, profiles
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
+
+AREAS = "ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.areas."
+APPLY = "hybridops.fleet.harden_apply"
+
+
+class ActionModule(ActionBase):
+    """Documented in plugins/modules/harden.py."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self.vars: dict[str, Any] = task_vars or {}
+        _checked, given = self.validate_argument_spec(argument_spec={
+            "area": {"type": "str", "choices": ["os", "ssh", "firewall"], "required": True},
+            "data": {"type": "path", "required": True},
+            "profile": {"type": "str", "default": "baseline"},
+            "controls": {"type": "dict", "default": {}},
+            "values": {"type": "dict", "default": {}},
+            "variables": {"type": "dict", "default": {}},
+            "workloads": {"type": "list", "elements": "str", "default": []},
+            "state": {"type": "str", "choices": ["planned", "present", "absent"], "default": "present"},
+            "facts": {"type": "dict"},
+            "switch_seconds": {"type": "int", "default": 60},
+        })
+        self.given: dict[str, Any] = plain(given)
+        try:
+            return {**result, **self._work()}
+        except FleetError as failure:
+            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+
+    # ------------------------------------------------------------------------------------------------ the three states
+    def _work(self) -> dict[str, Any]:
+        if self.given["state"] == "absent":
+            return self._back()
+        area: ModuleType = importlib.import_module(AREAS + self.given["area"])
+        facts = self.given["facts"] or self._look(area)
+        options = self._options(facts)
+        decisions: list[Decision] = area.decide(facts, options)
+        come, go = packages(decisions, facts)
+        told = {"changed": False, "area": self.given["area"], "profile": options.profile, "facts": facts, "packages": {"present": come, "absent": go},
+                "decisions": outcome.told(decisions, options)}
+        if self.given["state"] == "planned":
+            if (come or go) and not self._task.check_mode:
+                self._apply(items=[], installed=come, removed=go)  # kept before they come and go, so that a restore knows them
+            return told
+        return {**told, **self._bring_about(decisions, options, facts, come)}
+
+    def _bring_about(self, decisions: list[Decision], options: Options, facts: dict[str, Any], come: list[str]) -> dict[str, Any]:
+        items = [{**item, "control": decision.control} for decision in decisions if decision.apply for item in decision.items]
+        for item in items:
+            item["coming"] = self._task.check_mode and item.pop("package", None) in come
+        guarded = any(item.get("guarded") for item in items)
+        switch = self._switch(options) if guarded and not self._task.check_mode else {}
+        answer = self._apply(items=items, switch=switch)
+        if answer.get("armed"):
+            from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import guard
+            answer.update(guard.prove(self, options, switch, facts))
+        report = outcome.report(decisions, options, answer["items"], come_and_go=packages(decisions, facts), check=self._task.check_mode)
+        failed = [row for row in answer["items"] if row["status"] == "failed"]
+        done: dict[str, Any] = {"changed": answer["changed"], "report": report, "items": answer["items"], "reloads": answer["reloads"]}
+        if self._task.diff:
+            done["diff"] = answer["diff"]
+        if failed or answer["reloads"]:
+            done.update(failed=True, msg=outcome.failure(self.host, failed, answer["reloads"]))
+        return done
+
+    def _back(self) -> dict[str, Any]:
+        answer = self._apply(state="absent")
+        if answer.get("differs"):
+            answer.update(failed=True, msg=f"{self.host}: not all is as it was before hardening: " + "; ".join(answer["differs"][:10]))
+        return answer
+
+    # ------------------------------------------------------------------------------------------------ for the guard
+    @property
+    def host(self) -> str:
+        return str(plain(self.vars.get("inventory_hostname", "the node")))
+
+    def say(self, text: str) -> None:
+        Display().v(f"{self.host}: {text}")
+
+    def node_module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Run a module of the collection on the node over Ansible's own connection; its failure is ours. Raises FleetError."""
+        answer: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=self.vars)
+        answer.pop("invocation", None)
+        if answer.get("unreachable"):
+            raise FleetError(f"{self.host}: {name}", why=str(answer.get("msg", "the node does not answer")), code="unreachable",
+                             fix="Look whether the node is up. What was guarded comes back by itself.")
+        if answer.get("failed"):
+            raise FleetError(f"{self.host}: {name}", why=str(answer.get("msg") or answer.get("module_stderr") or answer)[:800], code="module")
+        return answer
+
+    # ------------------------------------------------------------------------------------------------ details
+    def _apply(self, items: list[dict[str, Any]] | None = None, state: str = "present", **more: Any) -> dict[str, Any]:
+        return self.node_module(APPLY, {"area": self.given["area"], "state": state, "items": json.dumps(items or []), **more})
+
+    def _look(self, area: ModuleType) -> dict[str, Any]:
+        wanted = {name.lower(): list(getattr(area, name, ())) for name in ("SYSCTL", "PROGRAMS", "PATHS")}
+        facts: dict[str, Any] = self.node_module("hybridops.fleet.harden_facts", wanted)["facts"]
+        if (facts.get("login") or {}).get("became") != "root":
+            raise FleetError(f"{self.host}: hardening", why=f"it runs as {(facts.get('login') or {}).get('became')}, not as root", code="argument",
+                             fix="Set become: true.")
+        return facts
+
+    def _options(self, facts: dict[str, Any]) -> Options:
+        folder = Path(self.given["data"])
+        if not folder.is_dir():
+            raise AnsibleActionFail(f"there is no folder {folder}")
+        workloads = {**(facts.get("workloads") or {}), **dict.fromkeys(self.given["workloads"], "fleet_workloads says so")}
+        if any(name.startswith("no-") for name in self.given["workloads"]):
+            workloads = {name: why for name, why in workloads.items() if not name.startswith("no-") and f"no-{name}" not in self.given["workloads"]}
+        distribution = profiles.distribution(folder, facts.get("os") or {})
+        controls = profiles.controls(folder, self.given["profile"], self.given["controls"], self.given["values"])
+        node = {name: plain(value) for name, value in self.vars.items() if name.startswith("fleet_") and name != "fleet_workloads"}
+        return Options(profile=self.given["profile"], controls=controls, distribution=distribution, workloads=workloads, node=node,
+                       variables={"become_method": self._play_context.become_method, **self.given["variables"]}, connection=self._connected(facts), check=self._task.check_mode)
+
+    def _connected(self, facts: dict[str, Any]) -> Connection:
+        context = self._play_context
+        user = str((facts.get("login") or {}).get("user") or getattr(context, "remote_user", "") or "")
+        return Connection(transport=self._connection.transport, user=user, become=bool(context.become),
+                          become_password=bool(getattr(context, "become_pass", None)), port=int(context.port) if context.port else None,
+                          remote_tmp=str(self._get_remote_tmp()), pipelining=self._is_pipelining_enabled("new"))
+
+    def _get_remote_tmp(self) -> str:
+        try:
+            return str(self.get_shell_option("remote_tmp", default="~/.ansible/tmp"))
+        except (KeyError, AttributeError):
+            return "~/.ansible/tmp"
+
+    def _switch(self, options: Options) -> dict[str, Any]:
+        """What arms the dead man's switch; empty where the connection does not go through what is changed."""
+        seconds = self.given["switch_seconds"]
+        if options.connection.transport not in ("ssh", "paramiko", "smart"):
+            self.say(f"no dead man's switch: the connection is '{options.connection.transport}'")
+            return {}
+        if not 10 <= seconds <= 3600:
+            raise FleetError(f"{self.host}: hardening", why=f"switch_seconds is {seconds}", code="argument", fix="Choose 10 to 3600 seconds.")
+        return {"seconds": seconds, "nonce": secrets.token_hex(8)}

@@ -1,0 +1,47 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What reads its configuration again after a change: each once, at the end of a run."""
+from __future__ import annotations
+
+from typing import Iterable
+
+from .system import System
+
+COMMANDS: dict[str, list[list[str]]] = {
+    "systemd": [["systemctl", "daemon-reload"]],
+    "sshd": [["systemctl", "reload", "ssh.service"], ["systemctl", "reload", "sshd.service"]],
+    "journald": [["systemctl", "restart", "systemd-journald.service"]],
+    "auditd": [["augenrules", "--load"]],
+    "apparmor": [["systemctl", "reload", "apparmor.service"]],
+    "timesyncd": [["systemctl", "try-restart", "systemd-timesyncd.service"]],
+    "grub": [["update-grub"], ["grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"]],
+    "rsyslog": [["systemctl", "try-restart", "rsyslog.service"]],
+}
+"""Name -> calls, the first of which whose unit or program is there is made. ``unit:NAME`` restarts that unit when it runs."""
+FIRST = ("systemd",)
+"""Before units are enabled or started."""
+
+
+def perform(system: System, names: Iterable[str]) -> dict[str, str]:
+    """Reload them. Gives those that failed, each with what was said."""
+    failed: dict[str, str] = {}
+    for name in names:
+        words = _words(system, name)
+        if words is None:
+            continue
+        answer = system.run(words, None, 90)
+        if answer.rc:
+            failed[name] = "{}: {}".format(" ".join(words), " ".join((answer.err or answer.out).split())[:300] or answer.rc)
+    return failed
+
+
+def _words(system: System, name: str) -> list[str] | None:
+    if name.startswith("unit:"):
+        return ["systemctl", "try-restart", name[5:]] if system.systemd and system.unit(name[5:]) else None
+    for words in COMMANDS.get(name, []):
+        if words[0] != "systemctl":
+            if system.has(words[0]):
+                return words
+        elif system.systemd and (len(words) == 2 or system.unit(words[-1]).get("ActiveState") in ("active", "reloading")):
+            return words
+    return None

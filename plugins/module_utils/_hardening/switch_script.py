@@ -1,0 +1,219 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The text of the dead man's switch: POSIX sh, nothing but the node's own programs. Pure.
+
+``switch.sh timer|boot|now`` puts everything back; ``confirm NONCE`` keeps it; ``state`` tells. It answers in lines "FLEET word ...".
+All of it is functions until the last line, because it removes the folder it lies in while it runs.
+"""
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+
+from .reloads import COMMANDS
+from .undo import Step
+
+_HEAD = r"""#!/bin/sh
+# Written by hybridops.fleet: brings back what was here before a change that nobody has confirmed.
+set -u
+umask 077
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+say() { printf 'FLEET %s\n' "$*"; }
+has() { command -v "$1" >/dev/null 2>&1; }
+systemd_runs() { [ -d /run/systemd/system ] && has systemctl; }
+block= # at boot nothing may wait for units that wait for us
+
+file() { # NUMBER PATH: a rename needs no room; what is gone from here has been put back already
+  if [ ! -f "$PENDING/$1" ]; then return; fi
+  if [ -L "$2" ]; then rm -f "$2"; fi
+  mkdir -p "$(dirname "$2")"
+  mv -f "$PENDING/$1" "$2" 2>/dev/null || cat "$PENDING/$1" >"$2"
+  label "$2"
+}
+gone() { # PATH
+  if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null; else rm -f "$1"; fi
+}
+linked() { # TARGET PATH
+  rm -f "$2"
+  ln -s "$1" "$2"
+}
+folder() { # MODE OWNER PATH
+  mkdir -p "$3"
+  moded "$1" "$2" "$3"
+  label "$3"
+}
+moded() { # MODE OWNER PATH
+  if [ -e "$3" ]; then chown "$2" "$3" && chmod "$1" "$3"; fi
+}
+label() { if [ -e /sys/fs/selinux/enforce ] && has restorecon; then restorecon -i "$1" 2>/dev/null; fi; }
+kernel() { # PATH VALUE
+  if [ -e "$1" ]; then printf '%s\n' "$2" >"$1" 2>/dev/null; fi
+}
+unit() { # NAME STATE RUNS
+  if ! systemd_runs; then return; fi
+  case $(systemctl is-enabled "$1" 2>/dev/null) in masked) [ "$2" = masked ] || systemctl -q unmask "$1" ;; esac
+  case $2 in
+  masked) systemctl -q mask "$1" ;;
+  enabled) systemctl -q enable "$1" ;;
+  disabled) systemctl -q disable "$1" ;;
+  esac
+  case $3 in
+  yes) systemctl $block start "$1" ;;
+  no) systemctl $block stop "$1" ;;
+  esac
+}
+
+lock() {
+  mkdir -p "$RUN"
+  exec 9>"$RUN/lock" || return 1
+  if has flock; then flock -w 900 9; fi
+}
+
+stop_timer() { # UNIT, or the number of a group of processes
+  case $1 in
+  '') ;;
+  *[!0-9]*) systemctl stop "$1.timer" 2>/dev/null 9>&- ;;
+  *) kill -s TERM -- "-$1" 2>/dev/null ;;
+  esac
+}
+
+drop_unit() { rm -f "$UNITS/sysinit.target.wants/$UNIT.service" "$UNITS/$UNIT.service"; }
+
+away() { # everything of the switch
+  timer=$(cat "$PENDING/timer" 2>/dev/null)
+  drop_unit
+  rm -rf "$PENDING.gone"
+  mv "$PENDING" "$PENDING.gone" && rm -rf "$PENDING.gone"
+}
+
+sshd_reads() { # let the running server read its configuration; one that starts for each connection does so anyway
+  if systemd_runs; then
+    for service in ssh.service sshd.service; do
+      if systemctl is-active --quiet "$service"; then systemctl reload "$service" || systemctl restart "$service"; fi
+    done
+    for socket in ssh.socket sshd.socket; do
+      if systemctl is-active --quiet "$socket"; then systemctl restart "$socket"; fi
+    done
+    return
+  fi
+  if has rc-service; then rc-service sshd reload; return; fi
+  for file in /run/sshd.pid /var/run/sshd.pid; do
+    if [ -f "$file" ]; then kill -HUP "$(cat "$file")"; return; fi
+  done
+}
+"""
+
+_TAIL = r"""
+restore() { # WHY
+  [ -f "$PENDING/nonce" ] || return 0
+  if [ "$1" = boot ]; then block=--no-block; fi
+  printf '%s\n' "$1" >"$RUN/switched-back" 2>/dev/null
+  back 9>&-
+  away
+  if systemd_runs; then systemctl daemon-reload 9>&-; fi
+  if [ "$1" != boot ]; then reload 9>&-; fi
+  if has logger; then logger -t hybridops-fleet "what was not confirmed is as it was before ($1)" 2>/dev/null; fi
+  if [ "$1" = now ]; then stop_timer "$timer"; fi
+}
+
+confirm() { # NONCE
+  if [ "$(cat "$PENDING/nonce" 2>/dev/null)" != "$1" ]; then
+    say "gone $(cat "$RUN/switched-back" 2>/dev/null)"
+    return
+  fi
+  away
+  stop_timer "$timer"
+  if systemd_runs; then systemctl daemon-reload 9>&-; fi
+  rm -f "$RUN/switched-back"
+  say confirmed
+}
+
+main() {
+  case $1 in
+  timer | boot | now) lock && restore "$1" >/dev/null 2>&1 ;;
+  confirm) lock && confirm "$2" ;;
+  state) if [ -f "$PENDING/nonce" ]; then say "armed $(cat "$PENDING/nonce")"; else say "calm $(cat "$RUN/switched-back" 2>/dev/null)"; fi ;;
+  stop) stop_timer "$2" ;;
+  drop) drop_unit ;;
+  esac
+}
+main "$@"; exit $?
+"""
+
+_UNIT = """[Unit]
+Description=What was here before a change of hybridops.fleet that nobody has confirmed
+ConditionPathExists={pending}/switch.sh
+DefaultDependencies=no
+RequiresMountsFor={pending}
+After=local-fs.target systemd-remount-fs.service
+Before=sysinit.target ssh.service sshd.service ssh.socket sshd.socket nftables.service firewalld.service network-pre.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh {pending}/switch.sh boot
+"""
+
+
+def step(step: Step, number: int, real: Callable[[str], str]) -> str:
+    """The line that performs a step of ``undo``. number: names the former content in the switch's folder; real: path on the node -> path here."""
+    do = step["do"]
+    if do == "path":
+        kind, path = step["type"], real(step["path"])
+        if kind == "absent":
+            return _line("gone", path)
+        if kind == "link":
+            return _line("linked", step["link"], path)
+        if kind == "folder":
+            return _line("folder", _mode(step), _owner(step), path)
+        return _line("file", str(number), path)
+    if do == "mode":
+        return _line("moded", _mode(step), _owner(step), real(step["path"]))
+    if do == "sysctl":
+        return _line("kernel", real("/proc/sys/" + "/".join(part.replace("/", ".") for part in step["key"].split("."))), step["value"])
+    if do == "unit":
+        runs = {True: "yes", False: "no"}.get(step.get("active"), "")  # type: ignore[call-overload]
+        return _line("unit", step["name"], step.get("enabled") or "", runs)
+    return _line(*step["words"])
+
+
+def whole(lines: Sequence[str], reloads: Sequence[str], state: str, run: str, unit: str, units: str) -> str:
+    """The script. lines: steps in the order in which they are to be taken; state: folder of the record; run: folder that is empty after a boot;
+    unit, units: what runs it at the next boot, and the folder that lies in."""
+    names = {"RUN": run, "PENDING": state + "/pending", "UNIT": unit, "UNITS": units}
+    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())
+    return "".join([_HEAD, head, _function("back", lines), _function("reload", [line for name in reloads for line in _reload(name)]), _TAIL])
+
+
+def unit(pending: str) -> str:
+    """The unit that runs it at the next boot, before anything that could let nobody in."""
+    return _UNIT.format(pending=pending)
+
+
+# ---------------------------------------------------------------------------------------------------- details
+def _function(name: str, lines: Sequence[str]) -> str:
+    return "{}() {{\n{}  :\n}}\n".format(name, "".join("  " + line + "\n" for line in lines))
+
+
+def _line(*words: str) -> str:
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def _mode(step: Step) -> str:
+    return "{:04o}".format(step["mode"])
+
+
+def _owner(step: Step) -> str:
+    return "{}:{}".format(step["uid"], step["gid"])
+
+
+def _reload(name: str) -> list[str]:
+    """What a name of ``reloads`` stands for; all of it is tried, since what does not run here does no harm."""
+    if name == "sshd":
+        return ["sshd_reads"]
+    if name == "systemd":
+        return []
+    if name.startswith("unit:"):
+        return ["systemd_runs && " + _line("systemctl", "try-restart", name[5:])]
+    return [f"has {shlex.quote(words[0])} && {_line(*words)}" for words in COMMANDS.get(name, [])]

@@ -1,0 +1,77 @@
+#!/usr/bin/python
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What hardening needs to know of a node, in one call."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: harden_facts
+short_description: What hardening needs to know of a node
+version_added: 0.3.0
+author:
+  - HybridOps contributors (@hybridops)
+description:
+  - Reads in one call the release, kind of machine, kernel, accounts, who Ansible is connected as, sudo, OpenSSH and what its configuration comes
+    to, packages, units, mounts, networks, listening ports, tables of the packet filter and the workloads that show. Changes nothing.
+  - M(hybridops.fleet.harden) calls it by itself.
+options:
+  sysctl:
+    description: Keys of kernel settings whose running values are wanted.
+    type: list
+    elements: str
+    default: []
+  programs:
+    description: Programs of which it is to be told whether they are there.
+    type: list
+    elements: str
+    default: []
+  paths:
+    description: Files and folders of which it is to be told whether they are there.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
+    support: none
+  platform:
+    description: The hosts it works on.
+    support: full
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: What is known of the node
+  hybridops.fleet.harden_facts:
+    sysctl: [net.ipv4.ip_forward]
+  become: true
+  register: seen
+"""
+
+RETURN = r"""
+facts:
+  description:
+    - Parts by name, RV(facts.os), RV(facts.virtual), RV(facts.kernel), RV(facts.accounts), RV(facts.login), RV(facts.sudo), RV(facts.ssh),
+      RV(facts.packages), RV(facts.units), RV(facts.mounts), RV(facts.networks), RV(facts.listening), RV(facts.workloads) and others.
+    - A part that could not be read is V(null), with the reason in RV(facts.unread).
+  type: dict
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.facts import gather
+from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
+
+
+def main() -> None:
+    names = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule({"sysctl": names, "programs": names, "paths": names}, supports_check_mode=True)
+    given = module.params
+    module.exit_json(changed=False, facts=gather(System(), given["sysctl"], given["programs"], given["paths"]))
+
+
+if __name__ == "__main__":
+    main()

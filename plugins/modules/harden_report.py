@@ -1,0 +1,70 @@
+#!/usr/bin/python
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of action hybridops.fleet.harden_report, which runs on the controller."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: harden_report
+short_description: Write what hardening did into reports
+version_added: 0.3.0
+author:
+  - HybridOps contributors (@hybridops)
+description:
+  - Writes one file of JSON for the host and builds the page C(index.html) anew, on which the hosts of the folder stand side by side.
+  - Runs on the controller; the node is not asked. It also writes in check mode, as reports are what a check is for, and never counts as a change.
+options:
+  area:
+    description: Part of the hardening that the rows tell of. Rows of other areas stay in the host's file.
+    type: str
+    choices: [os, ssh, firewall]
+    required: true
+  folder:
+    description: Folder on the controller; it is made.
+    type: path
+    required: true
+  profile:
+    description: Profile that was applied.
+    type: str
+    required: true
+  rows:
+    description: Rows of M(hybridops.fleet.harden), RV(hybridops.fleet.harden#module:report).
+    type: list
+    elements: dict
+    required: true
+  facts:
+    description: What was seen on the node, RV(hybridops.fleet.harden#module:facts).
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
+    support: none
+  platform:
+    description: The hosts it works on.
+    support: full
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: What was done
+  hybridops.fleet.harden_report:
+    area: os
+    folder: hardening-report
+    profile: strict
+    rows: "{{ done.report }}"
+"""
+
+RETURN = r"""
+json:
+  description: The host's file.
+  type: str
+  returned: success
+page:
+  description: The page of all hosts.
+  type: str
+  returned: success
+"""

@@ -1,0 +1,71 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The operating system: one function for each control of role os_hardening."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..decision import Decision, Facts, Options
+from ..os import accounts, audit, filesystem, kernel, passwords, services
+from ..os.asked import Asked
+
+SYSCTL: tuple[str, ...] = ()
+PROGRAMS = ("pam-auth-update", "authselect", "visudo")
+PATHS = ("/etc/default/grub", "/etc/cron.allow", "/etc/cron.deny", "/etc/at.allow", "/etc/at.deny")
+
+CONTROLS: dict[str, Callable[[Asked], Decision]] = {
+    "sysctl_kernel": kernel.sysctl_kernel,
+    "sysctl_network": kernel.sysctl_network,
+    "sysctl_forwarding": kernel.sysctl_forwarding,
+    "sysctl_router_advertisements": kernel.sysctl_router_advertisements,
+    "kernel_modules": kernel.kernel_modules,
+    "core_dumps": kernel.core_dumps,
+    "boot_arguments": kernel.boot_arguments,
+    "boot_files": kernel.boot_files,
+    "apparmor": kernel.apparmor,
+    "selinux": kernel.selinux,
+    "ctrl_alt_del": kernel.ctrl_alt_del,
+    "mount_options": filesystem.mount_options,
+    "tmp_mount": filesystem.tmp_mount,
+    "account_files": filesystem.account_files,
+    "home_folders": filesystem.home_folders,
+    "log_files": filesystem.log_files,
+    "cron": filesystem.cron,
+    "set_uid_programs": filesystem.set_uid_programs,
+    "compilers": filesystem.compilers,
+    "password_hashing": passwords.password_hashing,
+    "password_ageing": passwords.password_ageing,
+    "password_quality": passwords.password_quality,
+    "password_history": passwords.password_history,
+    "login_failures": passwords.login_failures,
+    "empty_passwords": passwords.empty_passwords,
+    "system_accounts": accounts.system_accounts,
+    "umask": accounts.umask,
+    "shell_timeout": accounts.shell_timeout,
+    "sudo": accounts.sudo,
+    "su": accounts.su,
+    "root_console": accounts.root_console,
+    "banner": accounts.banner,
+    "packages_absent": services.packages_absent,
+    "services_off": services.services_off,
+    "time_sync": services.time_sync,
+    "automatic_updates": services.automatic_updates,
+    "journald": services.journald,
+    "rsyslog": services.rsyslog,
+    "auditd": audit.auditd,
+    "integrity": services.integrity,
+    "accounting": services.accounting,
+    "package_checks": services.package_checks,
+    "temporary_folders": services.temporary_folders,
+}
+
+
+def decide(facts: Facts, options: Options) -> list[Decision]:
+    """One decision for each control of the role's data, in the order of CONTROLS."""
+    found = []
+    for name, ask in CONTROLS.items():
+        control = options.controls.get(name)
+        if control is None:
+            continue
+        found.append(ask(Asked(facts, options, control)) if control.on else Decision(name, False, f"{control.by} leaves it out"))
+    return found
