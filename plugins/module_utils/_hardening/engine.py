@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Sequence
 
 from . import reloads, undo
-from .kinds import accounts, blocks, files, kernel, mounts, pam, settings
+from .kinds import accounts, blocks, files, kernel, mounts, pam, settings, ssh_keys, sshd
 from .plan import Change, Item, Plan
 from .record import Record
 from .switch import Switch
@@ -27,6 +27,10 @@ KINDS: dict[str, Callable[[System, Item], Plan]] = {
     "pam": pam.plan,
     "pam_words": pam.plan_words,
     "authselect": pam.plan_authselect,
+    "sshd": sshd.plan,
+    "sshd_value": sshd.plan_value,
+    "host_key": ssh_keys.plan_host_key,
+    "moduli": ssh_keys.plan_moduli,
 }
 LATE = ("unit",)
 """Kinds that need what the others have written."""

@@ -83,8 +83,8 @@ class Guard:
             self.sleep(left)
         raise FleetError(
             f"{self.host}: a fresh connection as {self.who} does not succeed within {self.seconds} s", why=f"{last.text}. {self._state()}",
-            code="locked_out", fix="The change would have locked you out. See which control it was in the result, switch that one off or give what it "
-            "needs (key, group, address, sudo), and run again.")
+            code="locked_out", fix="The change would have locked you out. See which control it was, switch that one off or give it what it needs "
+            "(key, group, address, sudo), and run again.")
 
     # ------------------------------------------------------------------------------------------------ details
     def _gone(self, why: str) -> FleetError:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable, Sequence
 
 from ..system import System
-from . import accounts, kernel, network, ssh, units, workloads
+from . import accounts, kernel, network, ssh, sshd, units, workloads
 
 
 def gather(system: System, sysctl: Sequence[str], programs: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
@@ -24,6 +24,7 @@ def gather(system: System, sysctl: Sequence[str], programs: Sequence[str], paths
         "login": lambda: accounts.login(system),
         "sudo": lambda: accounts.sudo(system),
         "ssh": lambda: ssh.about(system),
+        "sshd": lambda: sshd.about(system, facts.get("login") or {}),
         "packages": lambda: units.packages(system),
         "units": lambda: units.states(system),
         "networks": lambda: network.interfaces(system),

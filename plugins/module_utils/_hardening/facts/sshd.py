@@ -1,0 +1,73 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What hardening OpenSSH needs to know beyond its release: settings with their places, what holds for the account of Ansible and how it gets in."""
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any, Mapping
+
+from .. import sshd_copy
+from ..system import System
+
+_QUERIES = ("kex", "cipher", "mac", "key")
+_GENERATOR = "/usr/lib/systemd/system-generators/sshd-socket-generator"
+
+
+def about(system: System, login: Mapping[str, Any]) -> dict[str, Any] | None:
+    """None without a server. lines: [path, number, keyword, value, match]; login, root: ``sshd -T`` for the account of Ansible from where it
+    comes, and for root; knows: algorithms by kind; host_keys: {type: bits}; moduli: size of the shortest group; socket: the unit that listens
+    for the server, and whether it follows sshd_config; fips; access: authorized keys of the account {files, keys}."""
+    program, main = sshd_copy.server(system), sshd_copy.main_file(system)
+    if not program or not main:
+        return None
+    with tempfile.TemporaryDirectory(prefix="hybridops-fleet-") as folder:
+        trial = sshd_copy.Trial(system, program, main, folder)
+        mine = trial.values({}, login)
+        root = trial.values({}, {"user": "root"})
+    user = str(login.get("user") or "root")
+    return {
+        "lines": [list(line) for line in sshd_copy.read(system, main, {})], "login": mine, "root": root,
+        "knows": {kind: system.run(["ssh", "-Q", kind]).out.split() for kind in _QUERIES}, "host_keys": _host_keys(system, mine),
+        "moduli": _moduli(system), "socket": _socket(system), "fips": system.text("/proc/sys/crypto/fips_enabled").strip() == "1",
+        "access": _access(system, user, mine), "crypto_policy": system.exists("/etc/crypto-policies/back-ends/opensshserver.config")}
+
+
+def _host_keys(system: System, values: sshd_copy.Values) -> dict[str, int]:
+    """Types of the keys that the server shows and their bits."""
+    found: dict[str, int] = {}
+    for path in values.get("hostkey", []):
+        answer = system.run(["ssh-keygen", "-l", "-f", system.real(path)])
+        words = answer.out.split()
+        if not answer.rc and words and words[0].isdigit():
+            found[words[-1].strip("()").lower()] = int(words[0])
+    return found
+
+
+def _moduli(system: System) -> int | None:
+    sizes = [int(line.split()[4]) + 1 for line in system.text("/etc/ssh/moduli").splitlines()
+             if len(line.split()) >= 7 and not line.startswith("#") and line.split()[4].isdigit()]
+    return min(sizes) if sizes else None
+
+
+def _socket(system: System) -> dict[str, Any]:
+    name = next((name for name in ("ssh.socket", "sshd.socket") if system.unit(name).get("ActiveState") == "active"), "")
+    return {"unit": name, "follows_config": system.exists(_GENERATOR)}
+
+
+def _access(system: System, user: str, values: sshd_copy.Values) -> dict[str, Any]:
+    """Where sshd looks for the keys of an account, and how many it finds there."""
+    home = next((line.split(":")[5] for line in system.text("/etc/passwd").splitlines() if line.split(":")[0] == user and line.count(":") == 6), "")
+    files, keys = [], 0
+    for pattern in " ".join(values.get("authorizedkeysfile") or [".ssh/authorized_keys .ssh/authorized_keys2"]).split():
+        if pattern == "none":
+            continue
+        path = pattern.replace("%%", "\0").replace("%h", home).replace("%u", user).replace("\0", "%")
+        path = path if path.startswith("/") else os.path.join(home or "/", path)
+        lines = [line for line in system.text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        files.append(path)
+        keys += len(lines)
+    field = next((line.split(":")[1] for line in system.text("/etc/shadow").splitlines() if line.split(":")[0] == user and ":" in line), "")
+    others = [name for name in ("authorizedkeyscommand", "trustedusercakeys") if (values.get(name) or ["none"])[0] not in ("none", "")]
+    return {"user": user, "files": files, "keys": keys, "other_ways": others, "locked": field.startswith("!"),
+            "password": bool(field) and field[0] not in "!*"}
