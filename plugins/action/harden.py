@@ -134,7 +134,9 @@ class ActionModule(ActionBase):
         controls = profiles.controls(folder, self.given["profile"], self.given["controls"], self.given["values"])
         node = {name: plain(value) for name, value in self.vars.items() if name.startswith("fleet_") and name != "fleet_workloads"}
         return Options(profile=self.given["profile"], controls=controls, distribution=distribution, workloads=workloads, node=node,
-                       variables={"become_method": self._play_context.become_method, **self.given["variables"]}, connection=self._connected(facts), check=self._task.check_mode)
+                       variables={"become_method": self._play_context.become_method, **self.given["variables"]},
+                       connection=self._connected(facts), check=self._task.check_mode,
+                       host=self.host, hosts=self.vars.get("hostvars") or {}, groups=plain(self.vars.get("groups") or {}))
 
     def _connected(self, facts: dict[str, Any]) -> Connection:
         context = self._play_context

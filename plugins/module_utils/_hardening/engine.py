@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Sequence
 
 from . import reloads, undo
-from .kinds import accounts, blocks, files, kernel, mounts, pam, settings, ssh_keys, sshd
+from .kinds import accounts, blocks, files, kernel, mounts, nft_table, pam, settings, ssh_keys, sshd
 from .plan import Change, Item, Plan
 from .record import Record
 from .switch import Switch
@@ -31,8 +31,9 @@ KINDS: dict[str, Callable[[System, Item], Plan]] = {
     "sshd_value": sshd.plan_value,
     "host_key": ssh_keys.plan_host_key,
     "moduli": ssh_keys.plan_moduli,
+    "nft_table": nft_table.plan,
 }
-LATE = ("unit",)
+LATE = ("nft_table", "unit")
 """Kinds that need what the others have written."""
 
 Result = Dict[str, Any]
@@ -79,7 +80,7 @@ class Engine:
             return Plan(failed=f"{type(failure).__name__}: {failure}")
         if plan.not_possible and not plan.changes and item.get("coming"):
             # check mode, and the package that brings it would have been installed by now
-            return Plan([Change("coming", lambda keep: [], lambda: None, detail="after its package is installed")]) if item["kind"] not in LATE \
+            return Plan([Change("coming", lambda keep: [], lambda: None, detail="after its package is installed")]) if item["kind"] != "unit" \
                 else Plan()
         return plan
 

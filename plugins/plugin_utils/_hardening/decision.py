@@ -31,7 +31,8 @@ class Control:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Options:
     """distribution: package, path and unit names of the node's release. workloads: name -> how it is known. node: the one shape and
-    other variables of the host. variables: the role's own. check: nothing will be changed, so packages are assumed to have come."""
+    other variables of the host. variables: the role's own. check: nothing will be changed, so packages are assumed to have come.
+    host: the node's name; hosts, groups: variables and groups of the whole inventory, for what depends on other hosts."""
 
     profile: str
     controls: Mapping[str, Control]
@@ -41,6 +42,9 @@ class Options:
     variables: Mapping[str, Any]
     connection: Connection
     check: bool = False
+    host: str = ""
+    hosts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    groups: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
 
     def on(self, name: str) -> bool:
         control = self.controls.get(name)

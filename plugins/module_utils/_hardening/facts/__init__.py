@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable, Sequence
 
 from ..system import System
-from . import accounts, kernel, network, ssh, sshd, units, workloads
+from . import accounts, firewall, kernel, network, ssh, sshd, units, workloads
 
 
 def gather(system: System, sysctl: Sequence[str], programs: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def gather(system: System, sysctl: Sequence[str], programs: Sequence[str], paths
         "forwarding": lambda: network.forwarding(system),
         "listening": lambda: network.listening(system),
         "nft_tables": lambda: network.tables(system),
+        "firewall": lambda: firewall.about(system),
         "programs": lambda: [name for name in programs if system.has(name)],
         "paths": lambda: [path for path in paths if system.exists(path)],
     }

@@ -1,0 +1,133 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind ``nft_table``: a table of nftables that is exactly as its text says, and loaded again at boot. No other table is touched.
+
+Whether the kernel's table is right is found by loading the text in an empty network namespace and comparing how the kernel shows both; so a
+rule that somebody added or took out by hand is seen, and the text is proved to load before anything is changed.
+"""
+from __future__ import annotations
+
+import os
+
+from .. import undo
+from ..plan import Change, Item, Plan
+from ..system import System
+from ..undo import Step
+
+WANTS = "/etc/systemd/system/multi-user.target.wants/"
+
+
+def plan(system: System, item: Item) -> Plan:
+    """family, name; content: the text, which makes or replaces the table; unit: what loads it at boot, its file being an item of its own."""
+    if not system.has("nft"):
+        return Plan(not_possible="nft is not installed")
+    live = _listing(system, item)
+    told, wanted = _expected(system, item)
+    if told:
+        return Plan(failed=told)
+    changes: list[Change] = []
+    if live.strip() != wanted.strip():
+        changes.append(_load(system, item, live, wanted))
+    if system.systemd:
+        changes += _at_boot(system, item["unit"])
+        return Plan(changes)
+    return Plan(changes, not_possible="no systemd runs here, so nothing loads the table at boot")
+
+
+def replaced(item: Item, listing: str) -> str:
+    """A listing as text that makes the table or replaces it."""
+    head = f"table {_table(item)}\n"
+    return f"{head}delete {head}{listing}\n"
+
+
+# ---------------------------------------------------------------------------------------------------- details
+def _load(system: System, item: Item, live: str, wanted: str) -> Change:
+    def act() -> None:
+        answer = system.run(["nft", "-f", "-"], item["content"])
+        if answer.rc:
+            raise ValueError("nft: " + " ".join((answer.err or answer.out).split())[:500])
+
+    def back(keep: undo.Keep) -> list[Step]:
+        if not live:
+            return [_gone(item)]
+        return [{"do": "command", "words": ["sh", "-c", 'printf "%s" "$1" | nft -f -', "sh", replaced(item, live)]}]
+
+    table = _table(item)
+    return Change("nft:" + table, back, act, before=live, after=wanted, detail=f"table {table} {'replaced' if live else 'made'}")
+
+
+def _gone(item: Item) -> Step:
+    table = _table(item)
+    return {"do": "command", "words": ["nft", f"add table {table}; delete table {table}"],
+            "check": ["sh", "-c", f"nft list tables | grep -cx 'table {table}' || true"], "text": "0"}
+
+
+def _table(item: Item) -> str:
+    return "{} {}".format(item["family"], item["name"])
+
+
+def _at_boot(system: System, unit: str) -> list[Change]:
+    """Enabled by its link and started, as the unit may be as new as this run."""
+    link = WANTS + unit
+    changes: list[Change] = []
+    if not system.exists(link):
+        def enable() -> None:
+            os.makedirs(os.path.dirname(system.real(link)), exist_ok=True)
+            os.symlink("/etc/systemd/system/" + unit, system.real(link))
+            system.run(["systemctl", "daemon-reload"])
+
+        changes.append(Change("path:" + link, lambda keep: [undo.of_path(system, link, keep)], enable, detail=unit + " enabled"))
+    if system.unit(unit).get("ActiveState") != "active":
+        def start() -> None:
+            answer = system.run(["systemctl", "start", unit], None, 60)
+            if answer.rc:
+                raise ValueError("systemctl start {}: {}".format(unit, (answer.err or answer.out).strip().split("\n")[0]))
+            system.forget_units()
+
+        changes.append(Change("unit:" + unit, lambda keep: [{"do": "unit", "name": unit, "enabled": "", "active": False}], start,
+                              detail=unit + " started"))
+    return changes
+
+
+def _listing(system: System, item: Item) -> str:
+    """The table as the kernel has it, without counters and what sets have learned; empty when there is none."""
+    answer = system.run(["nft", "-s", "list", "table", item["family"], item["name"]])
+    return "" if answer.rc else without_learned(answer.out)
+
+
+def _expected(system: System, item: Item) -> tuple[str, str]:
+    """(what is wrong with the text, how the kernel would show the table)."""
+    script = 'nft -f "$1" && exec nft -s list table "$2" "$3"'
+    path = system.real(f"/run/hybridops-fleet-firewall-{os.getpid()}.nft")
+    with open(path, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(item["content"])
+    try:
+        answer = system.run(["unshare", "--net", "sh", "-c", script, "sh", path, item["family"], item["name"]])
+        if answer.rc == 0:
+            return "", without_learned(answer.out)
+        checked = system.run(["nft", "-c", "-f", path])
+    finally:
+        os.unlink(path)
+    if checked.rc:
+        return "nft refuses the rules: " + " ".join((checked.err or checked.out).replace(path, "line").split())[:500], ""
+    return "", item["content"]  # no namespace to be had here: the table is loaded again each time
+
+
+def without_learned(listing: str) -> str:
+    """A listing without the elements of sets that the kernel fills itself."""
+    lines: list[str] = []
+    dynamic = skipping = False
+    for line in listing.splitlines():
+        words = line.split()
+        if words[:1] == ["set"]:
+            dynamic = False
+        if words[:1] == ["flags"]:
+            dynamic = "dynamic" in line
+        if dynamic and words[:2] == ["elements", "="]:
+            skipping = True
+        if not skipping:
+            lines.append(line)
+        if skipping and line.rstrip().endswith("}"):
+            skipping = False
+    return "\n".join(lines).rstrip()
