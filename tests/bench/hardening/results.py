@@ -9,9 +9,11 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Collection
 
 _XCCDF = "{http://checklists.nist.gov/xccdf/1.2}"
 _RULE = "xccdf_org.ssgproject.content_rule_"
+_BAD = ("fail", "error", "unknown")
 FEWEST_RULES = 100
 """Fewer evaluated rules than that: content for another release, which answers "notapplicable" to all and exits 0."""
 
@@ -22,11 +24,12 @@ class UnusableAudit(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One rule of OpenSCAP's content that a host does not meet."""
+    """One rule of OpenSCAP's content that a host does not meet. points: what it costs of the profile's score."""
 
     name: str
     title: str
     severity: str
+    points: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +57,13 @@ def openscap(profile: str, text: str, fewest: int = FEWEST_RULES) -> OpenScap:
     if result is None:
         raise UnusableAudit(f"OpenSCAP, {profile}: no result in its file")
     titles = {rule.get("id"): _text(rule.find(f"{_XCCDF}title")) for rule in benchmark.iter(f"{_XCCDF}Rule")}
-    count: Counter[str] = Counter()
-    failing = []
-    for row in result.iter(f"{_XCCDF}rule-result"):
-        answer = _text(row.find(f"{_XCCDF}result"))
-        count[answer] += 1
-        if answer in ("fail", "error", "unknown"):
-            ident = row.get("idref", "")
-            failing.append(Rule(ident.removeprefix(_RULE), titles.get(ident, ""), row.get("severity", "unknown")))
+    answers = {row.get("idref", ""): (_text(row.find(f"{_XCCDF}result")), row.get("severity", "unknown")) for row in result.iter(f"{_XCCDF}rule-result")}
+    count = Counter(answer for answer, _severity in answers.values())
+    counted = {ident for ident, (answer, _severity) in answers.items() if answer in ("pass", "fixed", *_BAD)}
+    shares = _shares(benchmark, counted)
+    failing = [
+        Rule(ident.removeprefix(_RULE), titles.get(ident, ""), severity, round(shares.get(ident, 0.0), 2))
+        for ident, (answer, severity) in answers.items() if answer in _BAD]
     score = next((float(_text(mark)) for mark in result.iter(f"{_XCCDF}score") if mark.get("system", "").endswith("scoring:default")), 0.0)
     found = OpenScap(
         profile, round(score, 1), count["pass"] + count["fixed"], count["fail"], count["notapplicable"], count["notchecked"],
@@ -70,6 +72,25 @@ def openscap(profile: str, text: str, fewest: int = FEWEST_RULES) -> OpenScap:
         raise UnusableAudit(
             f"OpenSCAP, {profile}: only {found.evaluated} rules were evaluated and {found.not_applicable} do not apply: the content is for "
             "another release, or the host lacks what it looks for (a kernel package, at least linux-base)")
+    return found
+
+
+def _shares(benchmark: ET.Element, counted: Collection[str]) -> dict[str, float]:
+    """How many of a hundred points each rule decides in XCCDF's default model: a group's score is the mean of what counts in it."""
+    found: dict[str, float] = {}
+
+    def counts(element: ET.Element) -> bool:
+        return any(rule.get("id") in counted for rule in element.iter(f"{_XCCDF}Rule"))
+
+    def share(element: ET.Element, points: float) -> None:
+        children = [child for child in element if child.tag in (f"{_XCCDF}Group", f"{_XCCDF}Rule") and counts(child)]
+        for child in children:
+            if child.tag == f"{_XCCDF}Rule":
+                found[child.get("id", "")] = points / len(children)
+            else:
+                share(child, points / len(children))
+
+    share(benchmark, 100.0)
     return found
 
 
