@@ -170,9 +170,10 @@ class Engine:
 
     def _wrong(self, entries: Sequence[dict[str, Any]]) -> list[str]:
         found: list[str] = []
+        first = _first_modes(self._record.entries)
         for entry in entries:
             for step in entry["steps"]:
-                words = undo.differs(self._system, step, self._record.blob)
+                words = undo.differs(self._system, dict(step, **first.get(step.get("path"), {})) if "mode" in step else step, self._record.blob)
                 if words:
                     found.append(words)
         return found
@@ -184,6 +185,16 @@ def _entries(change: Change, steps: Sequence[dict[str, Any]]) -> list[dict[str, 
     others = [step for step in steps if step["do"] != "path"]
     found = [{"key": "path:" + step["path"], "steps": [step]} for step in steps if step["do"] == "path"]
     return found + ([{"key": change.key, "steps": others}] if others else [])
+
+
+def _first_modes(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Mode and owner of each path before anything was changed: what a later entry tells of them is our own work."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        for step in entry["steps"]:
+            if "mode" in step:
+                found.setdefault(step["path"], {name: step[name] for name in ("mode", "uid", "gid")})
+    return found
 
 
 def _result(item: Item, plan: Plan, check: bool) -> Result:

@@ -9,7 +9,9 @@ from .system import System
 
 COMMANDS: dict[str, list[list[str]]] = {
     "systemd": [["systemctl", "daemon-reload"]],
-    "sshd": [["systemctl", "reload", "ssh.service"], ["systemctl", "reload", "sshd.service"]],
+    "sshd": [["systemctl", "reload", "ssh.service"], ["systemctl", "reload", "sshd.service"],
+             # a server without systemd; one that starts for each connection reads its configuration anyway
+             ["/bin/sh", "-c", 'for file in /run/sshd.pid /var/run/sshd.pid; do if [ -f $file ]; then kill -HUP "$(cat $file)"; exit; fi; done']],
     "journald": [["systemctl", "restart", "systemd-journald.service"]],
     "auditd": [["augenrules", "--load"]],
     "apparmor": [["systemctl", "reload", "apparmor.service"]],

@@ -9,12 +9,16 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import shlex
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access import answers
 
+from . import confirm
 from .confirm import Said
+from .decision import Options
 
 STATE = "/var/lib/hybridops-fleet/hardening"
 RUN = "/run/hybridops-fleet"
@@ -103,6 +107,24 @@ class Guard:
                     break
             self.sleep(pause)
         return "What was guarded comes back by itself; whether it has, could not be seen"
+
+
+def prove(action: Any, options: Options, switch: Mapping[str, Any], _facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Confirm what an action plugin has just changed, over fresh connections of its own kind. Raises FleetError; the node is then as it was."""
+    connection = action._connection
+    # with data for the command Ansible asks for no terminal, as it does for its modules where pipelining is on
+    data = b"\n" if options.connection.pipelining else None
+
+    def openly(command: str, seconds: float) -> Said:
+        return confirm.ask(lambda: action._low_level_execute_command(command, in_data=data, sudoable=True), seconds)
+
+    def freshly(command: str, seconds: float) -> Said:
+        with confirm.fresh(connection):
+            return openly(command, seconds)
+
+    guard = Guard(fresh=freshly, open=openly, clock=time.monotonic, sleep=time.sleep, say=action.say, host=action.host, who=options.connection.user,
+                  seconds=int(switch["seconds"]))
+    return {"confirmed": guard.confirm(str(switch["nonce"]))}
 
 
 def _word(out: str) -> str:

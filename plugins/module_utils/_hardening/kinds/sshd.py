@@ -27,15 +27,26 @@ CUMULATIVE = frozenset({"allowusers", "allowgroups", "denyusers", "denygroups", 
 _outlooks: weakref.WeakKeyDictionary[System, Outlook] = weakref.WeakKeyDictionary()
 
 
-class Outlook:
-    """What the configuration comes to before and after, by ``sshd -T``. texts: new contents of files."""
+class Side:
+    """values: by ``sshd -T``; lines: what the files say, for the few settings that it does not tell."""
 
-    def __init__(self, before: Values, after: Values, lines: Sequence[sshd_copy.Line], own: Sequence[str]) -> None:
-        self.before, self.after, self.lines, self.own = before, after, lines, own
+    def __init__(self, values: Values, lines: Sequence[sshd_copy.Line]) -> None:
+        self.values, self.lines = values, lines
+
+    def get(self, keyword: str) -> list[str] | None:
+        lines = [line.value for line in self.lines if line.keyword == keyword and not line.match]
+        return self.values.get(keyword) or (lines if keyword in CUMULATIVE else lines[:1]) or None
+
+
+class Outlook:
+    """What the configuration comes to, before and after. own: files that are ours, or hold a block of ours."""
+
+    def __init__(self, before: Side, after: Side, own: Sequence[str]) -> None:
+        self.before, self.after, self.own = before, after, own
 
     def setter(self, keyword: str) -> str:
         """Who, other than us, sets a keyword first, in words."""
-        found = next((line for line in self.lines if line.keyword == keyword and not line.match and line.path not in self.own), None)
+        found = next((line for line in self.before.lines if line.keyword == keyword and not line.match and line.path not in self.own), None)
         return f"{found.path} line {found.number} sets it first" if found else "it keeps another value"
 
 
@@ -63,9 +74,9 @@ def plan_value(system: System, item: Item) -> Plan:
     for keyword, value in item["values"].items():
         name = keyword.lower()
         before, after = outlook.before.get(name), outlook.after.get(name)
-        if not _same(after, value):
+        if not _same(name, after, value):
             kept.append(f"{keyword} stays {' '.join(after or ['unset'])}: {outlook.setter(name)}")
-        elif not _same(before, value):
+        elif not _same(name, before, value):
             told.append(f"{keyword} {value}")
     if not told:
         return Plan(not_possible="; ".join(kept))
@@ -108,7 +119,7 @@ def _plan(system: System, item: Item, trial: sshd_copy.Trial) -> Plan:
     shut = shut_out(before, after, item.get("login") or {})
     if shut:
         return Plan(failed="it would shut Ansible out: " + shut)
-    _outlooks[system] = Outlook(before, after, trial.lines({}), list(texts))
+    _outlooks[system] = Outlook(Side(before, trial.lines({})), Side(after, trial.lines(texts)), list(texts))
     changes: list[Change] = []
     for name, text in texts.items():
         planned = files.plan_file(system, _file(system, name, text))
@@ -162,23 +173,20 @@ def _passwords(values: Values) -> bool:
     return _yes(values, "passwordauthentication") or _yes(values, "kbdinteractiveauthentication")
 
 
-def _same(values: list[str] | None, wanted: Any) -> bool:
+def _same(keyword: str, values: list[str] | None, wanted: Any) -> bool:
     """sshd -T writes some values in other words, and lists on several lines."""
-    text = " ".join(" ".join(values or []).split()).lower()
-    want = " ".join(str(wanted).split()).lower()
-    if "prohibit-password" in (text, want):
-        text, want = (word.replace("without-password", "prohibit-password") for word in (text, want))
-    if want == "none" and text in ("", "none"):
-        return True
-    return text == want or _seconds(text) == _seconds(want) != ""
+    have, want = " ".join(values or []).lower().split(), str(wanted).lower().split()
+    if keyword in CUMULATIVE:
+        return set(want) <= set(have)
+    return [_plain(word) for word in have] == [_plain(word) for word in want] or (want == ["none"] and not have)
 
 
-def _seconds(text: str) -> str:
-    """Times and amounts as sshd -T writes them, when it is one."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    if text.isdigit():
-        return text
-    return str(int(text[:-1]) * units[text[-1]]) if text[:-1].isdigit() and text[-1] in units else ""
+def _plain(word: str) -> str:
+    """Times in seconds, amounts in bytes, the names of today."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "k": 1 << 10, "g": 1 << 30}
+    if word[:-1].isdigit() and word[-1] in units:
+        return str(int(word[:-1]) * units[word[-1]])
+    return {"without-password": "prohibit-password"}.get(word, word)
 
 
 def _file(system: System, path: str, content: str) -> Item:

@@ -45,7 +45,7 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
             chosen[name] = Chosen(apply=False, why=f"{control.by} leaves it out")
             continue
         chosen[name] = _SPECIAL.get(name, _plain)(facts, options, control)
-        _fit(chosen[name], shown)
+        _fit(chosen[name], shown | {str(word).lower() for word in options.distribution.get("keywords") or []} if shown else shown)
     everywhere = chosen.pop("main_file", Chosen(apply=False))
     text, wanted = _text(options, chosen)
     login = lockout.of(facts, by_password=bool(options.variables.get("password_connection")), port=options.connection.port)
