@@ -7,6 +7,8 @@ rule that somebody added or took out by hand is seen, and the text is proved to 
 """
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 
 from .. import undo
@@ -15,6 +17,8 @@ from ..system import System
 from ..undo import Step
 
 WANTS = "/etc/systemd/system/multi-user.target.wants/"
+LOADED = "/run/hybridops-fleet-firewall.json"
+"""How the kernel showed the table right after it was loaded; asked only where no namespace can be had."""
 
 
 def plan(system: System, item: Item) -> Plan:
@@ -46,6 +50,7 @@ def _load(system: System, item: Item, live: str, wanted: str) -> Change:
         answer = system.run(["nft", "-f", "-"], item["content"])
         if answer.rc:
             raise ValueError("nft: " + " ".join((answer.err or answer.out).split())[:500])
+        _remember(system, item)
 
     def back(keep: undo.Keep) -> list[Step]:
         if not live:
@@ -111,7 +116,24 @@ def _expected(system: System, item: Item) -> tuple[str, str]:
         os.unlink(path)
     if checked.rc:
         return "nft refuses the rules: " + " ".join((checked.err or checked.out).replace(path, "line").split())[:500], ""
-    return "", item["content"]  # no namespace to be had here: the table is loaded again each time
+    return "", _remembered(system, item)
+
+
+def _remember(system: System, item: Item) -> None:
+    system.write(LOADED, json.dumps({"text": _mark(item), "listing": _listing(system, item)}).encode(), 0o600)
+
+
+def _remembered(system: System, item: Item) -> str:
+    """How the kernel showed this very text when it was loaded; the text itself, which equals no listing, when that is not known."""
+    try:
+        told = json.loads(system.text(LOADED) or "{}")
+    except ValueError:
+        told = {}
+    return str(told["listing"]) if told.get("text") == _mark(item) else str(item["content"])
+
+
+def _mark(item: Item) -> str:
+    return hashlib.sha256(item["content"].encode()).hexdigest()
 
 
 def without_learned(listing: str) -> str:

@@ -12,12 +12,16 @@ from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.address_class import PUBLIC, classify
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 from .policy import ANYWHERE, Network, collapsed, networks
 from .rules import ANY, MEMBERS, is_network
 
 Hosts = Mapping[str, Mapping[str, Any]]
 Groups = Mapping[str, Sequence[str]]
+READ = ("ansible_host", "fleet_cluster_ip", "fleet_interfaces", "fleet_mesh_addresses", "fleet_network_domain", "fleet_private_ipv4",
+        "fleet_private_ipv6", "fleet_public_ipv4", "fleet_public_ipv6")
+"""Variables of other hosts that matter here. No more are read, as each may be a template that has to be evaluated."""
 
 
 class Inventory:
@@ -29,7 +33,7 @@ class Inventory:
         self._hosts = hosts
         self._groups = groups
         self._roles = tuple(roles)
-        self._domain = hosts[me].get("fleet_network_domain")
+        self._read: dict[str, dict[str, Any]] = {}
 
     # ------------------------------------------------------------------------------------------------ members
     def members(self, given: Sequence[str], cluster: str) -> tuple[str, ...]:
@@ -42,7 +46,7 @@ class Inventory:
         elif cluster in self._groups:
             found = list(self._groups[cluster])
         else:
-            found = [name for name in self._groups.get("all", self._hosts) if str(self._hosts[name].get("fleet_cluster") or "") == cluster]
+            found = [name for name in self._groups.get("all", self._hosts) if str(plain(self._hosts[name].get("fleet_cluster")) or "") == cluster]
         return tuple(sorted(set(found) - {self.me}))
 
     def inside(self, members: Iterable[str]) -> tuple[Network, ...]:
@@ -65,7 +69,7 @@ class Inventory:
 
     def mesh(self, members: Iterable[str]) -> tuple[Network, ...]:
         """Addresses of members in the mesh."""
-        return networks(address for name in members for address in mesh_addresses(self._hosts[name]))
+        return networks(address for name in members for address in mesh_addresses(self._of(name)))
 
     def outside(self, members: Iterable[str]) -> tuple[Network, ...]:
         """Addresses by which the members' mesh packets come: their public ones, and the private ones that are near."""
@@ -93,7 +97,7 @@ class Inventory:
         found: list[Network] = []
         bare = []
         for name in self._named(word, where):
-            addresses = [*self._public(name), *mesh_addresses(self._hosts[name]), *(self._private(name) if self._near(name) else ())]
+            addresses = [*self._public(name), *mesh_addresses(self._of(name)), *(self._private(name) if self._near(name) else ())]
             if not addresses and name != self.me:
                 bare.append(name)
             found += networks(addresses)
@@ -112,13 +116,17 @@ class Inventory:
                          fix="Write it as the inventory does, or give the network.")
 
     # ------------------------------------------------------------------------------------------------ addresses
+    def _of(self, name: str) -> dict[str, Any]:
+        if name not in self._read:
+            self._read[name] = {key: plain(self._hosts[name].get(key)) for key in READ}
+        return self._read[name]
+
     def _near(self, name: str) -> bool:
         """Whether private addresses of that host mean that host here. Hosts that tell no domain at all are taken as the operator put them."""
-        other = self._hosts[name].get("fleet_network_domain")
-        return other == self._domain
+        return bool(self._of(name)["fleet_network_domain"] == self._of(self.me)["fleet_network_domain"])
 
     def _private(self, name: str) -> list[str]:
-        variables = self._hosts[name]
+        variables = self._of(name)
         if variables.get("fleet_interfaces"):
             return [str(address["ip"]) for interface in variables["fleet_interfaces"] for address in interface.get("addresses") or ()
                     if address["role"] in self._roles and not address.get("nat_of")]
@@ -126,7 +134,7 @@ class Inventory:
         return [str(one) for one in (told if any(told) else [variables.get("ansible_host")]) if one and _is(str(one), public=False)]
 
     def _public(self, name: str) -> list[str]:
-        variables = self._hosts[name]
+        variables = self._of(name)
         told = [variables.get("fleet_public_ipv4"), variables.get("fleet_public_ipv6")]
         more = [address["ip"] for interface in variables.get("fleet_interfaces") or () for address in interface.get("addresses") or ()
                 if address["role"] in ("public", "floating", "external")]
