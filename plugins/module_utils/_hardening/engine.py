@@ -53,7 +53,7 @@ class Engine:
     def apply(self, items: Sequence[Item]) -> dict[str, Any]:
         """Result: ``items`` (one each, in order), ``changed``, ``diff``, ``reloads`` that failed, ``armed``."""
         self._system.look_at_units(sorted({item["name"] for item in items if item["kind"] == "unit"}))
-        plans = [self._plan(item) for item in items]
+        plans = _unless_stopped(items, [self._plan(item) for item in items])
         results = [_result(item, plan, self._check) for item, plan in zip(items, plans)]
         order = [n for n, item in enumerate(items) if item["kind"] not in LATE] + [n for n, item in enumerate(items) if item["kind"] in LATE]
         answer: dict[str, Any] = {"items": results, "changed": any(plan.changes for plan in plans), "diff": _diff(items, plans), "reloads": {},
@@ -187,6 +187,14 @@ def _entries(change: Change, steps: Sequence[dict[str, Any]]) -> list[dict[str, 
     return found + ([{"key": change.key, "steps": others}] if others else [])
 
 
+def _unless_stopped(items: Sequence[Item], plans: list[Plan]) -> list[Plan]:
+    """Where an item that is ``needed`` fails, nothing is changed at all: half of an area is no hardening, and may be a trap."""
+    stops = [_what(item) for item, plan in zip(items, plans) if item.get("needed") and plan.failed]
+    if not stops:
+        return plans
+    return [Plan(not_possible=f"not done, as {stops[0]} failed") if plan.changes else plan for plan in plans]
+
+
 def _first_modes(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Mode and owner of each path before anything was changed: what a later entry tells of them is our own work."""
     found: dict[str, dict[str, Any]] = {}
@@ -199,7 +207,7 @@ def _first_modes(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]
 
 def _result(item: Item, plan: Plan, check: bool) -> Result:
     status = "failed" if plan.failed else "would_change" if plan.changes else "not_possible" if plan.not_possible else "right"
-    return {"control": item.get("control", ""), "kind": item["kind"], "what": _what(item), "status": status,
+    return {"control": item.get("control", ""), "kind": item["kind"], "what": _what(item), "status": status, "stops": bool(item.get("needed")),
             "why": plan.failed or plan.not_possible, "details": [change.detail for change in plan.changes][:20]}
 
 

@@ -7,11 +7,19 @@ from typing import Iterable
 
 from .system import System
 
+SSHD = """for name in ssh sshd; do
+  if systemctl --quiet is-active $name.socket; then
+    systemctl daemon-reload && systemctl stop $name.service && systemctl restart $name.socket; exit
+  fi
+  if systemctl --quiet is-active $name.service; then systemctl reload $name.service; exit; fi
+done 2>&1
+for file in /run/sshd.pid /var/run/sshd.pid; do if [ -f $file ]; then kill -HUP $(cat $file); exit; fi; done"""
+"""A server that systemd started for its socket dies of a reload, as it cannot bind its port anew; sessions go on when it stops. The last line is
+for systems without systemd."""
+
 COMMANDS: dict[str, list[list[str]]] = {
     "systemd": [["systemctl", "daemon-reload"]],
-    "sshd": [["systemctl", "reload", "ssh.service"], ["systemctl", "reload", "sshd.service"],
-             # a server without systemd; one that starts for each connection reads its configuration anyway
-             ["/bin/sh", "-c", 'for file in /run/sshd.pid /var/run/sshd.pid; do if [ -f $file ]; then kill -HUP "$(cat $file)"; exit; fi; done']],
+    "sshd": [["/bin/sh", "-c", SSHD]],
     "journald": [["systemctl", "restart", "systemd-journald.service"]],
     "auditd": [["augenrules", "--load"]],
     "apparmor": [["systemctl", "reload", "apparmor.service"]],

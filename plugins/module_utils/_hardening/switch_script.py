@@ -87,22 +87,6 @@ away() { # everything of the switch
   rm -rf "$PENDING.gone"
   mv "$PENDING" "$PENDING.gone" && rm -rf "$PENDING.gone"
 }
-
-sshd_reads() { # let the running server read its configuration; one that starts for each connection does so anyway
-  if systemd_runs; then
-    for service in ssh.service sshd.service; do
-      if systemctl is-active --quiet "$service"; then systemctl reload "$service" || systemctl restart "$service"; fi
-    done
-    for socket in ssh.socket sshd.socket; do
-      if systemctl is-active --quiet "$socket"; then systemctl restart "$socket"; fi
-    done
-    return
-  fi
-  if has rc-service; then rc-service sshd reload; return; fi
-  for file in /run/sshd.pid /var/run/sshd.pid; do
-    if [ -f "$file" ]; then kill -HUP "$(cat "$file")"; return; fi
-  done
-}
 """
 
 _TAIL = r"""
@@ -173,7 +157,7 @@ def step(step: Step, number: int, real: Callable[[str], str]) -> str:
     if do == "sysctl":
         return _line("kernel", real("/proc/sys/" + "/".join(part.replace("/", ".") for part in step["key"].split("."))), step["value"])
     if do == "unit":
-        runs = {True: "yes", False: "no"}.get(step.get("active"), "")  # type: ignore[call-overload]
+        runs = "" if step.get("active") is None else "yes" if step["active"] else "no"
         return _line("unit", step["name"], step.get("enabled") or "", runs)
     return _line(*step["words"])
 
@@ -210,8 +194,6 @@ def _owner(step: Step) -> str:
 
 def _reload(name: str) -> list[str]:
     """What a name of ``reloads`` stands for; all of it is tried, since what does not run here does no harm."""
-    if name == "sshd":
-        return ["sshd_reads"]
     if name == "systemd":
         return []
     if name.startswith("unit:"):

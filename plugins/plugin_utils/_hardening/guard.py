@@ -7,7 +7,6 @@ The connection that tells the node to keep the change is itself the proof: nothi
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import shlex
 import time
 from collections.abc import Callable, Mapping
@@ -24,22 +23,9 @@ STATE = "/var/lib/hybridops-fleet/hardening"
 RUN = "/run/hybridops-fleet"
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between fresh connections, the last one goes on; few, so that a refusal does not lock this controller out."""
-SHORTEST, LONGEST = 20, 3600
-"""Seconds that a switch may be set to."""
 
 Run = Callable[[str, float], Said]
 """(command for sh as root, seconds) -> what came of it."""
-
-
-def new_nonce() -> str:
-    """A name for one run, which nobody else can know."""
-    return secrets.token_hex(8)
-
-
-def check_seconds(host: str, name: str, seconds: int) -> None:
-    """Raises FleetError when nobody could confirm in time, or a host would stay closed for too long."""
-    if not SHORTEST <= seconds <= LONGEST:
-        raise FleetError(f"{host}: {name}", why=f"it is {seconds}", code="argument", fix=f"Choose {SHORTEST} to {LONGEST} seconds.")
 
 
 def command(word: str, nonce: str = "") -> str:

@@ -40,7 +40,7 @@ def of(facts: Mapping[str, Any], *, by_password: bool, port: int | None) -> Logi
     """From what harden_facts told of the node."""
     login, access = facts.get("login") or {}, (facts.get("sshd") or {}).get("access") or {}
     user = str(login.get("user") or "root")
-    account = next((row for row in facts.get("accounts") or [] if row["name"] == user), {})
+    account: Mapping[str, Any] = next((row for row in facts.get("accounts") or [] if row["name"] == user), {})
     today, expires = login.get("today"), account.get("expires")
     return Login(
         user=user, address=str(login.get("address") or ""), to_address=str(login.get("to_address") or ""),
@@ -99,17 +99,17 @@ def refuse(host: str, area: str, told: Sequence[str]) -> None:
 def allowed(user: str, groups: Sequence[str], address: str, lists: Mapping[str, Sequence[str]]) -> tuple[bool | None, str]:
     """What sshd's four lists say of an account: (True, ""), (False, the list that shuts it out) or (None, ...) when a name in a list would have to be
     resolved. lists: keyword in small letters -> patterns, those of all lines together."""
+    def found(name: str) -> list[bool | None]:
+        return [_user(one, user, address) if name.endswith("users") else _group(one, groups) for one in lists.get(name) or ()]
+
     unsure = ""
-    for name, matches in (("denyusers", lambda one: _user(one, user, address)), ("denygroups", lambda one: _group(one, groups))):
-        found = [matches(one) for one in lists.get(name) or ()]
-        if True in found:
+    for name in ("denyusers", "denygroups"):
+        if True in found(name):
             return False, name
-        unsure = unsure or (name if None in found else "")
-    for name, matches in (("allowusers", lambda one: _user(one, user, address)), ("allowgroups", lambda one: _group(one, groups))):
-        patterns = lists.get(name) or ()
-        found = [matches(one) for one in patterns]
-        if patterns and True not in found:
-            if None not in found:
+        unsure = unsure or (name if None in found(name) else "")
+    for name in ("allowusers", "allowgroups"):
+        if lists.get(name) and True not in found(name):
+            if None not in found(name):
                 return False, name
             unsure = unsure or name
     return (None, unsure) if unsure else (True, "")

@@ -42,4 +42,5 @@ def failure(host: str, failed: Sequence[Mapping[str, Any]], reloads: Mapping[str
     """One sentence for the operator."""
     words = [f"{row['control']}: {row['what']}: {row['why']}" for row in failed] + [f"reload of {name}: {said}" for name, said in reloads.items()]
     more = f" (and {len(words) - 5} more)" if len(words) > 5 else ""
-    return f"{host}: " + "; ".join(words[:5]) + more + ". All else was done; run again when this is mended."
+    rest = "Nothing was changed" if any(row.get("stops") for row in failed) else "All else was done"
+    return f"{host}: " + "; ".join(words[:5]) + more + f". {rest}; run again when this is mended."

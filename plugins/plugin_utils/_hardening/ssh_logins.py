@@ -17,7 +17,7 @@ _RANK = {"no": 0, "forced-commands-only": 1, "prohibit-password": 2, "without-pa
 def root(facts: Facts, options: Options, control: Control) -> dict[str, Any]:
     """PermitRootLogin: what the operator says, else what role access has written, else the profile's; never looser than it is."""
     now = _root_now(facts)
-    said, access = str(options.variables.get("root_login") or ""), _access_says(facts, "permitrootlogin")
+    said, access = _said(options), _access_says(facts, "permitrootlogin")
     profile = str(control.values.get("PermitRootLogin") or KEEP)
     why = ""
     wanted = said or access or profile
@@ -33,7 +33,7 @@ def root(facts: Facts, options: Options, control: Control) -> dict[str, Any]:
 
 def disagreement(facts: Facts, options: Options) -> list[str]:
     """Two roles of ours that say different things would each undo the other's word."""
-    said, access = str(options.variables.get("root_login") or ""), _access_says(facts, "permitrootlogin")
+    said, access = _said(options), _access_says(facts, "permitrootlogin")
     control = options.controls.get("root_login")
     if not said or not access or said == access or control is None or not control.on:
         return []
@@ -104,7 +104,7 @@ def socket_item(unit: str, settings: Mapping[str, str]) -> Item:
     text = "# Written by hybridops.fleet.ssh_hardening\n[Socket]\nListenStream=\n" + "".join(f"ListenStream={one}\n" for one in streams) + (
         "BindIPv6Only=ipv6-only\n" if not hosts else "") + "FreeBind=yes\n"
     return {"kind": "file", "path": f"/etc/systemd/system/{unit}.d/hybridops-fleet.conf", "content": text, "mode": "0644", "owner": "root",
-            "group": "root", "guarded": True, "notify": ["systemd", f"unit:{unit}"]}
+            "group": "root", "guarded": True, "notify": ["sshd"]}
 
 
 _EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104
@@ -116,6 +116,12 @@ def _stream(host: str, port: str) -> str:
     if host.count(":") > 1:
         return f"[{host}]:{port}"
     return host if ":" in host else f"{host}:{port}"
+
+
+def _said(options: Options) -> str:
+    """The operator's word; YAML makes a truth value of yes and no."""
+    word = options.variables.get("root_login")
+    return {True: "yes", False: "no", "True": "yes", "False": "no"}.get(word, str(word or ""))
 
 
 def _root_now(facts: Facts) -> str:

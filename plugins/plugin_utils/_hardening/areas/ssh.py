@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+
 from .. import lockout, ssh_crypto, ssh_logins
 from ..decision import Control, Decision, Facts, Item, Options
 
@@ -36,6 +38,9 @@ class Chosen:
 
 def decide(facts: Facts, options: Options) -> list[Decision]:
     """One decision a control. Raises FleetError when the settings would shut Ansible out."""
+    unread = (facts.get("unread") or {}).get("sshd")
+    if unread:
+        raise FleetError("look at sshd", why=str(unread), code="facts", fix="See what sshd -T says on the node, and run again.")
     if not facts.get("sshd"):
         return [Decision(name, False, "there is no OpenSSH server here") for name in options.controls]
     shown = set((facts["sshd"].get("root") or {}) | (facts["sshd"].get("login") or {}))
@@ -51,8 +56,8 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     login = lockout.of(facts, by_password=bool(options.variables.get("password_connection")), port=options.connection.port)
     lockout.refuse(str(options.node.get("fleet_name") or ""), "ssh_hardening",
                    [*lockout.sshd(login, facts["sshd"].get("login") or {}, wanted), *ssh_logins.disagreement(facts, options)])
-    write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True,
-                   "notify": ["sshd", *_socket_reloads(facts, wanted)], "login": dict(facts.get("login") or {})}
+    write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
+                   "notify": ["sshd"], "login": dict(facts.get("login") or {})}
     decisions = [Decision("main_file", everywhere.apply, everywhere.why)] if "main_file" in options.controls else []
     return [_first(chosen, write), *decisions, *(_decision(name, one) for name, one in chosen.items() if name != "configuration")]
 
@@ -99,11 +104,6 @@ def _fit(one: Chosen, shown: set[str]) -> None:
     if one.settings and not fitting:
         one.apply, one.why = False, "this OpenSSH knows nothing of it"
     one.settings = fitting
-
-
-def _socket_reloads(facts: Facts, wanted: Mapping[str, str]) -> list[str]:
-    socket = (facts["sshd"].get("socket") or {})
-    return ["systemd", f"unit:{socket['unit']}"] if socket.get("unit") and {"port", "listenaddress"} & set(wanted) else []
 
 
 # ---------------------------------------------------------------------------------------------------- controls
