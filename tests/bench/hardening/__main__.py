@@ -74,8 +74,8 @@ def bench(lab: Lab, arguments: argparse.Namespace) -> int:
 def _one(lab: Lab, rack: Rack, auditors: Auditors, contestant: contestants.Contestant, machine: Machine) -> report.Figures:
     measurer = Measurer(lab, rack)
     auditors.furnish(rack, machine)
-    root = "mkdir -p /root/.ssh && sed 's/^.*\\(ssh-ed25519\\)/\\1/' /home/*/.ssh/authorized_keys >/root/.ssh/authorized_keys && chmod -R go= /root/.ssh"
-    rack.root(machine, root)  # a fleet's own key opens root as well
+    keys = "/root/.ssh/authorized_keys"  # a fleet's own key opens root as well
+    rack.root(machine, f"mkdir -p /root/.ssh && sed 's/^.*\\(ssh-ed25519\\)/\\1/' /home/*/.ssh/authorized_keys >{keys} && chmod -R go= /root/.ssh")
     runs = ()
     if contestant.playbook:
         lab.say(f"{contestant.name}: first run")

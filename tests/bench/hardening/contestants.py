@@ -20,11 +20,13 @@ _OURS = """\
   become: true
   tasks:
     - ansible.builtin.include_role: {{name: hybridops.fleet.os_hardening}}
-      vars: {{os_hardening_profile: {profile}}}
+      vars: {{os_hardening_profile: {profile}, os_hardening_machine: machine}}
     - ansible.builtin.include_role: {{name: hybridops.fleet.ssh_hardening}}
       vars: {{ssh_hardening_profile: {profile}}}
     - ansible.builtin.include_role: {{name: hybridops.fleet.firewall}}
+      vars: {{firewall_profile: {profile}}}
 """
+# A lab host is a container, and roles that know it leave out what only a machine's own kernel has. It stands for a machine here.
 _PEERS = """\
 - hosts: all
   become: true
@@ -53,7 +55,8 @@ def ours(lab: Lab, profile: str) -> Contestant:
     from fleetlab.controller import ansible_core, controller, environment_with_ansible
 
     collections = Path(controller(lab)["ANSIBLE_COLLECTIONS_PATH"])
-    return Contestant(profile, _OURS.format(profile=profile), collections, environment_with_ansible(lab, "controller", "runtime.txt", ansible_core()) / "bin")
+    folder = environment_with_ansible(lab, "controller", "runtime.txt", ansible_core())
+    return Contestant(profile, _OURS.format(profile=profile), collections, folder / "bin")
 
 
 def peer(lab: Lab) -> Contestant | None:

@@ -104,13 +104,15 @@ def missed(figures: Figures) -> list[str]:
 
 
 def failing(figures: Figures) -> str:
-    """What still fails, by auditor."""
+    """What still fails, by auditor, the dearest rule first; the number is what it costs of that profile's score."""
     lines = [f"### {figures.contestant} on {figures.suite}: what the auditors still say", ""]
-    rules: dict[str, tuple[str, list[str]]] = {}
+    rules: dict[str, tuple[str, dict[str, float]]] = {}
     for found in figures.audit.openscap:
         for rule in found.failing:
-            rules.setdefault(rule.name, (f"{rule.title} ({rule.severity})", []))[1].append(found.profile)
-    lines += [f"- {name}: {title} [{', '.join(profiles)}]" for name, (title, profiles) in sorted(rules.items())]
+            rules.setdefault(rule.name, (f"{rule.title} ({rule.severity})", {}))[1][found.profile] = rule.points
+    dearest = sorted(rules.items(), key=lambda item: (-max(item[1][1].values()), item[0]))
+    for name, (title, points) in dearest:
+        lines.append(f"- {name}: {title} [{', '.join(f'{profile} {lost:g}' for profile, lost in points.items())}]")
     lines += [f"- lynis warning {text}" for text in figures.audit.lynis.warnings] + [f"- lynis {text}" for text in figures.audit.lynis.suggestions]
     lines += [f"- ssh-audit fail {text}" for text in figures.audit.ssh_audit.fails]
     lines += [f"- ssh-audit warn {text}" for text in figures.audit.ssh_audit.warnings]

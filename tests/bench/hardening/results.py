@@ -57,7 +57,8 @@ def openscap(profile: str, text: str, fewest: int = FEWEST_RULES) -> OpenScap:
     if result is None:
         raise UnusableAudit(f"OpenSCAP, {profile}: no result in its file")
     titles = {rule.get("id"): _text(rule.find(f"{_XCCDF}title")) for rule in benchmark.iter(f"{_XCCDF}Rule")}
-    answers = {row.get("idref", ""): (_text(row.find(f"{_XCCDF}result")), row.get("severity", "unknown")) for row in result.iter(f"{_XCCDF}rule-result")}
+    answers = {
+        row.get("idref", ""): (_text(row.find(f"{_XCCDF}result")), row.get("severity", "unknown")) for row in result.iter(f"{_XCCDF}rule-result")}
     count = Counter(answer for answer, _severity in answers.values())
     counted = {ident for ident, (answer, _severity) in answers.items() if answer in ("pass", "fixed", *_BAD)}
     shares = _shares(benchmark, counted)

@@ -225,6 +225,7 @@ def _once(folder: Path, made_from: object, build: Callable[[Path], None]) -> Non
         spare.mkdir()
     build(spare)
     spare.rename(folder)
+    mark.unlink(missing_ok=True)  # another cache may be made of hard links to this one
     mark.write_text(wanted, encoding="ascii")
 
 

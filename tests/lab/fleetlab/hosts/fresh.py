@@ -114,10 +114,12 @@ class Rack:
         if leader is None:
             raise LabError(f"{machine.name} does not run")
         command = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd", "env", "-i"]
-        variables = ["HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        variables = ["HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", path]
         done = subprocess.run([*command, *variables, "sh", "-s"], input=script, capture_output=True, text=True, timeout=timeout, check=False)
         if check and done.returncode:
-            raise LabError(f"{machine.name}: {script.strip().splitlines()[0][:120]}: exit {done.returncode}: {(done.stderr or done.stdout).strip()[-1500:]}")
+            said = (done.stderr or done.stdout).strip()[-1500:]
+            raise LabError(f"{machine.name}: {script.strip().splitlines()[0][:120]}: exit {done.returncode}: {said}")
         return done
 
     def ssh(self, machine: Machine, command: str, *options: str, account: str | None = None, address: str | None = None,
