@@ -58,6 +58,8 @@ class ActionModule(ActionBase):
         facts = self.given["facts"] or self._look(area)
         options = self._options(facts)
         decisions: list[Decision] = area.decide(facts, options)
+        if self.given["state"] == "planned":
+            facts["unavailable"] = self._unavailable(packages(decisions, facts)[0])
         come, go = packages(decisions, facts)
         told = {"changed": False, "area": self.given["area"], "profile": options.profile, "facts": facts, "packages": {"present": come, "absent": go},
                 "decisions": outcome.told(decisions, options)}
@@ -77,7 +79,8 @@ class ActionModule(ActionBase):
         if answer.get("armed"):
             from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import guard
             answer.update(guard.prove(self, options, switch, facts))
-        report = outcome.report(decisions, options, answer["items"], come_and_go=packages(decisions, facts), check=self._task.check_mode)
+        report = outcome.report(decisions, options, answer["items"], come_and_go=packages(decisions, facts), check=self._task.check_mode,
+                                unavailable=facts.get("unavailable") or ())
         failed = [row for row in answer["items"] if row["status"] == "failed"]
         done: dict[str, Any] = {"changed": answer["changed"], "report": report, "items": answer["items"], "reloads": answer["reloads"]}
         if self._task.diff:
@@ -122,6 +125,17 @@ class ActionModule(ActionBase):
             raise FleetError(f"{self.host}: hardening", why=f"it runs as {(facts.get('login') or {}).get('became')}, not as root", code="argument",
                              fix="Set become: true.")
         return facts
+
+    def _unavailable(self, names: list[str]) -> list[str]:
+        """Packages that cannot be had; the package manager's lists are fetched first where they are missing or old. In check mode nothing is
+        fetched: a node without lists is taken to have all, which its run then corrects."""
+        if not names:
+            return []
+        told = self.node_module("hybridops.fleet.harden_facts", {"available": names})
+        if told["refresh"] and not self._task.check_mode:
+            self.node_module("ansible.builtin.apt", {"update_cache": True})
+            told = self.node_module("hybridops.fleet.harden_facts", {"available": names})
+        return [str(name) for name in told["unavailable"]]
 
     def _options(self, facts: dict[str, Any]) -> Options:
         folder = Path(self.given["data"])

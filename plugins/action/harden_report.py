@@ -26,14 +26,14 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _checked, found = self.validate_argument_spec(argument_spec={
+        _checked, checked = self.validate_argument_spec(argument_spec={
             "area": {"type": "str", "choices": ["os", "ssh", "firewall"], "required": True},
             "folder": {"type": "path", "required": True},
             "profile": {"type": "str", "required": True},
             "rows": {"type": "list", "elements": "dict", "required": True},
             "facts": {"type": "dict", "default": {}},
         })
-        given: dict[str, Any] = plain(found)
+        given: dict[str, Any] = plain(checked)
         host = str(plain((task_vars or {}).get("inventory_hostname", "node")))
         folder = Path(given["folder"]).absolute()
         name = folder / (re.sub(r"[^A-Za-z0-9._-]", "_", host).lstrip(".") + ".json")
@@ -42,9 +42,11 @@ class ActionModule(ActionBase):
             with open(folder / ".lock", "w", encoding="utf-8") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)  # hosts write at the same time, each in a process of its own
                 old = _read(name) or {}
-                area = report.area(given["profile"], given["rows"], check=self._task.check_mode, when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-                _write(name, json.dumps(report.host(host, given["facts"], {**(old.get("areas") or {}), given["area"]: area}), indent=1, sort_keys=True))
-                hosts = [data for path in sorted(folder.glob("*.json")) if (data := _read(path)) and "areas" in data]
+                now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                area = report.area(given["profile"], given["rows"], check=self._task.check_mode, when=now)
+                data = report.host(host, given["facts"], {**(old.get("areas") or {}), given["area"]: area})
+                _write(name, json.dumps(data, indent=1, sort_keys=True))
+                hosts = [found for path in sorted(folder.glob("*.json")) if (found := _read(path)) and "areas" in found]
                 _write(folder / "index.html", report.page(hosts))
         except OSError as failure:
             return {**result, "failed": True, "msg": f"{host}: the report cannot be written to {folder}: {failure.strerror}"}

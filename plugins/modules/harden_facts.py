@@ -30,6 +30,11 @@ options:
     type: list
     elements: str
     default: []
+  available:
+    description: Packages of which it is to be told whether they can be had; nothing else is told then.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
@@ -58,18 +63,30 @@ facts:
       RV(facts.packages), RV(facts.units), RV(facts.mounts), RV(facts.networks), RV(facts.listening), RV(facts.workloads) and others.
     - A part that could not be read is V(null), with the reason in RV(facts.unread).
   type: dict
-  returned: success
+  returned: without O(available)
+unavailable:
+  description: Packages that cannot be had, as far as the package manager's lists tell.
+  type: list
+  elements: str
+  returned: with O(available)
+refresh:
+  description: Whether the lists are missing or older than a day.
+  type: bool
+  returned: with O(available)
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.facts import gather
+from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.facts.units import unavailable
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
 
 
 def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule({"sysctl": names, "programs": names, "paths": names}, supports_check_mode=True)
+    module = AnsibleModule({"sysctl": names, "programs": names, "paths": names, "available": names}, supports_check_mode=True)
     given = module.params
+    if given["available"]:
+        module.exit_json(changed=False, **unavailable(System(), given["available"]))
     module.exit_json(changed=False, facts=gather(System(), given["sysctl"], given["programs"], given["paths"]))
 
 

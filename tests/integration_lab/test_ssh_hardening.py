@@ -47,7 +47,7 @@ def hosts(adopted: list[Host]) -> Iterator[list[Host]]:  # noqa: F811
 printf '[Service]\\nRuntimeDirectoryPreserve=yes\\n' >/etc/systemd/system/ssh.service.d/keep.conf
 systemctl stop 'hybridops-fleet-hardening-restore-*' 2>/dev/null
 rm -rf /var/lib/hybridops-fleet /run/hybridops-fleet /etc/systemd/system/sysinit.target.wants/hybridops* /etc/systemd/system/ssh.socket.d
-systemctl daemon-reload; systemctl disable -q --now ssh.socket; systemctl enable -q ssh; mkdir -p /run/sshd; pkill -u ops; true""")
+systemctl daemon-reload; systemctl disable -q --now ssh.socket; systemctl stop ssh.service; systemctl enable -q ssh; mkdir -p /run/sshd; pkill -u ops; true""")
         host.fresh()
         public = (host.folder / "fleet.pub").read_text().strip()
         host.root(f"""useradd -m -s /bin/bash -p '*' ops; mkdir -p /home/ops/.ssh /root/.ssh
@@ -70,8 +70,8 @@ def changed(out: str) -> bool:
 def opens(host: Host, address: str, user: str, *words: str) -> bool:
     """A login of its own with the fleet's key over an address."""
     done = subprocess.run([*EXEC, *words, "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o",
-                           "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5", "-i", str(host.folder / "fleet"), f"{user}@{address}", "echo yes"],
-                          capture_output=True, text=True, timeout=60, check=False)
+                           "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5", "-i", str(host.folder / "fleet"), f"{user}@{address}",
+                           "echo yes"], capture_output=True, text=True, timeout=60, check=False)
     return "yes" in done.stdout
 
 

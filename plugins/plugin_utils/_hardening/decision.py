@@ -83,9 +83,8 @@ class Decision:
 
 
 def packages(decisions: Iterable[Decision], facts: Facts) -> tuple[list[str], list[str]]:
-    """Those to install and those to remove, each sorted; what is right already is not named. Unknown packages: all are named, none removed."""
-    installed = facts.get("packages")
-    have = set(installed or ())
+    """Those to install and those to remove, each sorted; what is right already is not named, nor what cannot be had."""
+    have = set(facts.get("packages") or ())
     wanted = {name for decision in decisions if decision.apply for name in decision.present}
     unwanted = {name for decision in decisions if decision.apply for name in decision.absent}
-    return sorted(wanted - have), sorted((unwanted & have) - wanted)
+    return sorted(wanted - have - set(facts.get("unavailable") or ())), sorted((unwanted & have) - wanted)

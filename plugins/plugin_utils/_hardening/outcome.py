@@ -20,7 +20,7 @@ def told(decisions: Sequence[Decision], options: Options) -> list[dict[str, Any]
 
 
 def report(decisions: Sequence[Decision], options: Options, items: Sequence[Mapping[str, Any]], come_and_go: tuple[list[str], list[str]],
-           check: bool) -> list[dict[str, Any]]:
+           check: bool, unavailable: Sequence[str] = ()) -> list[dict[str, Any]]:
     """One row a control: control, title, status (right, changed, would_change, not_possible, failed, left_out), why, notes, refs, details."""
     rows = []
     come, go = come_and_go
@@ -28,9 +28,12 @@ def report(decisions: Sequence[Decision], options: Options, items: Sequence[Mapp
         control = options.controls.get(decision.control)
         mine = [item for item in items if item["control"] == decision.control]
         moved = [f"{name} installed" for name in decision.present if name in come] + [f"{name} removed" for name in decision.absent if name in go]
+        without = [name for name in decision.present if name in unavailable]
         statuses = {item["status"] for item in mine} | ({"would_change" if check else "changed"} if moved else set())
+        statuses |= {"not_possible"} if without else set()
         status = next((word for word in ORDER if word in statuses), "right") if decision.apply else "left_out"
-        why = "; ".join(dict.fromkeys(filter(None, [decision.why, *(str(item["why"]) for item in mine)])))
+        missing = f"no package {', '.join(without)} can be had" if without else ""
+        why = "; ".join(dict.fromkeys(filter(None, [decision.why, missing, *(str(item["why"]) for item in mine)])))
         rows.append({"control": decision.control, "title": control.title if control else "", "status": status, "why": why,
                      "notes": list(decision.notes), "refs": dict(control.refs) if control else {},
                      "details": moved + [detail for item in mine if item["status"] in ("changed", "would_change") for detail in

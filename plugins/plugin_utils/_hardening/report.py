@@ -27,14 +27,15 @@ border-color:#2b3440}th{background:#222a35}th,td{border-color:#2b3440}p,small{co
 
 def area(profile: str, rows: Sequence[Mapping[str, Any]], check: bool, when: str) -> dict[str, Any]:
     """One area of one host. when: UTC."""
-    return {"profile": profile, "check": check, "when": when, "counts": dict(Counter(str(row["status"]) for row in rows)), "controls": [dict(row) for row in rows]}
+    counts = dict(Counter(str(row["status"]) for row in rows))
+    return {"profile": profile, "check": check, "when": when, "counts": counts, "controls": [dict(row) for row in rows]}
 
 
 def host(name: str, facts: Mapping[str, Any], areas: Mapping[str, Any]) -> dict[str, Any]:
     """What a host's file holds: only what the report is about, none of the accounts and packages that were looked at."""
     system = facts.get("os") or {}
-    return {"host": name, "system": system.get("name", ""), "kind": (facts.get("virtual") or {}).get("kind", ""), "workloads": dict(facts.get("workloads") or {}),
-            "areas": dict(areas)}
+    return {"host": name, "system": system.get("name", ""), "kind": (facts.get("virtual") or {}).get("kind", ""),
+            "workloads": dict(facts.get("workloads") or {}), "areas": dict(areas)}
 
 
 def page(hosts: Sequence[Mapping[str, Any]]) -> str:

@@ -3,7 +3,13 @@
 """Packages that are installed and units of systemd with their states."""
 from __future__ import annotations
 
+import os
+import time
+from typing import Sequence
+
 from ..system import System
+
+DAY = 86400  # seconds after which lists of packages are fetched anew
 
 
 def packages(system: System) -> list[str]:
@@ -14,6 +20,26 @@ def packages(system: System) -> list[str]:
     if system.has("rpm"):
         return sorted(set(system.run(["rpm", "-qa", "--qf", "%{NAME}\\n"]).out.split()))
     raise ValueError("neither dpkg nor rpm is here")
+
+
+def unavailable(system: System, names: Sequence[str]) -> dict[str, object]:
+    """Which of these packages cannot be had by the lists of apt, and whether these are to be fetched anew. Lists that are missing tell
+    nothing, nor do other package managers, which fetch theirs by themselves."""
+    if not system.has("apt-cache"):
+        return {"unavailable": [], "refresh": False}
+    folder = system.real("/var/lib/apt/lists")
+    lists = [folder + "/" + name for name in os.listdir(folder) if name.endswith("_Packages")] if os.path.isdir(folder) else []
+    refresh = not lists or max(os.path.getmtime(path) for path in lists) < time.time() - DAY
+    if not lists:
+        return {"unavailable": [], "refresh": True}
+    found = {}
+    name = ""
+    for line in system.run(["apt-cache", "policy", *names]).out.splitlines():
+        if line and not line.startswith(" "):
+            name = line.rstrip(":")
+        elif line.strip().startswith("Candidate:"):
+            found[name] = line.split()[-1]
+    return {"unavailable": [name for name in names if found.get(name, "(none)") == "(none)"], "refresh": refresh}
 
 
 def states(system: System) -> dict[str, dict[str, object]]:

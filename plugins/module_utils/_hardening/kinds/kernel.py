@@ -41,29 +41,7 @@ def plan_unit(system: System, item: Item) -> Plan:
     if not unit and not item.get("new"):
         return Plan() if off else Plan(not_possible=f"there is no unit {name}")
     state, runs = unit.get("UnitFileState", "") if unit else "disabled", unit.get("ActiveState") in ("active", "activating", "reloading")
-    commands: list[list[str]] = []
-    told: list[str] = []
-    if item.get("masked") is True and not state.startswith("masked"):
-        commands.append(["systemctl", "mask", name])
-        told.append("masked")
-    if item.get("masked") is False and state.startswith("masked"):
-        commands.append(["systemctl", "unmask", name])
-        told.append("unmasked")
-    if item.get("enabled") is True and state in ("disabled", "masked"):
-        commands.append(["systemctl", "enable", name])
-        told.append("enabled")
-    if item.get("enabled") is False and state in ("enabled", "enabled-runtime"):
-        commands.append(["systemctl", "disable", name])
-        told.append("disabled")
-    if item.get("started") and commands:
-        commands.append(["systemctl", "start", "--no-block", name])
-        told.append("started")
-    if item.get("active") is True and not runs:
-        commands.append(["systemctl", "start", name])
-        told.append("started")
-    if item.get("active") is False and runs:
-        commands.append(["systemctl", "stop", name])
-        told.append("stopped")
+    commands, told = _unit_commands(item, state, runs)
     if not commands:
         return Plan()
 
@@ -84,6 +62,23 @@ def plan_unit(system: System, item: Item) -> Plan:
 
 
 # ---------------------------------------------------------------------------------------------------- details
+def _unit_commands(item: Item, state: str, runs: bool) -> tuple[list[list[str]], list[str]]:
+    """The calls of systemctl, and words for them. state: as systemctl show says; runs: whether it does."""
+    rules = (
+        ("masked", False, "unmask", state.startswith("masked")),
+        ("enabled", False, "disable", state in ("enabled", "enabled-runtime")),
+        ("active", False, "stop", runs),
+        ("masked", True, "mask", not state.startswith("masked")),
+        ("enabled", True, "enable", state in ("disabled", "masked")),
+        ("active", True, "start", not runs),
+    )
+    words = [verb for key, wanted, verb, wrong in rules if item.get(key) is wanted and wrong]
+    commands = [["systemctl", verb, item["name"]] for verb in words]
+    if item.get("started") and "enable" in words:
+        commands.append(["systemctl", "start", "--no-block", item["name"]])
+    return commands, words
+
+
 def _sysctl(system: System, key: str, now: str, wanted: str) -> Change:
     return Change("sysctl:" + key, lambda _keep: [{"do": "sysctl", "key": key, "value": now}], lambda: undo.write_sysctl(system, key, wanted),
                   before=f"{key} = {now}\n", after=f"{key} = {wanted}\n", detail=f"{key} = {wanted}")

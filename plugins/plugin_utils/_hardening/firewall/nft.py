@@ -127,12 +127,11 @@ def _rules(opening: Opening, sets: _Sets) -> Iterable[str]:
             sources = collapsed([one for one in opening.sources if one.version == family])
             if not sources:
                 continue
-            words = [*_where(place, family)]
-            if any(one.prefixlen == 0 for one in sources):
-                if not place.family and not opening.rate:
-                    words.append(f"meta nfproto ipv{family}")
-            else:
+            words = _where(place, family)
+            if not any(one.prefixlen == 0 for one in sources):
                 words.append(f"{_SADDR[family]} {sets.of(sources, family)}")
+            if not any(word.startswith(("ip ", "ip6 ")) for word in words):
+                words.insert(0, f"meta nfproto ipv{family}")  # nothing else would keep the other family out
             words += _what(opening)
             if opening.rate:
                 yield " ".join([*words, "ct state new", f"update {sets.rate(family)} {{ {_SADDR[family]} limit rate over {opening.rate}/minute }}",

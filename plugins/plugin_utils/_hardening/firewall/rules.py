@@ -17,7 +17,7 @@ ANY = "any"
 MEMBERS = "members"
 PROTOCOLS = (*WITH_PORTS, "icmp", "icmpv6", "esp", "ah", "gre", "vrrp", ANY)
 ROLES = (ANY, "public", "external", "private", "management", "mesh")
-_KEYS = ("name", "port", "last_port", "protocol", "from", "on")
+_KEYS = ("name", "port", "last_port", "protocol", "from", "role")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/()+-]{0,62}")
 _OF_FAMILY = {"icmp": 4, "icmpv6": 6}
 
@@ -78,7 +78,7 @@ def port_number(given: Any, where: str, word: str = "port") -> int:
 def _rule(entry: Any, variable: str, number: int) -> Rule:
     where = f"{variable}, entry {number}"
     if not isinstance(entry, Mapping):
-        raise _mistake(where, f"is {entry!r}", "Write each rule as a dictionary: name, port, protocol, from, on.")
+        raise _mistake(where, f"is {entry!r}", "Write each rule as a dictionary: name, port, protocol, from, role.")
     name = str(entry.get("name") or "")
     if not _NAME.fullmatch(name):
         raise _mistake(where, f"its name is {name!r}" if name else "it has no name",
@@ -86,13 +86,14 @@ def _rule(entry: Any, variable: str, number: int) -> Rule:
     where = f"{variable}, rule '{name}'"
     unknown = sorted(str(key) for key in entry if key not in _KEYS)
     if unknown:
-        raise _mistake(where, f"'{unknown[0]}' is no part of a rule", f"A rule has {', '.join(_KEYS)}.")
+        more = " YAML reads the word 'on' as true; write role." if unknown[0] in ("on", "True") else ""
+        raise _mistake(where, f"'{unknown[0]}' is no part of a rule", f"A rule has {', '.join(_KEYS)}.{more}")
     protocol = str(entry.get("protocol") or "tcp").lower()
     if protocol not in PROTOCOLS:
         raise _mistake(where, f"protocol is '{entry['protocol']}'", f"Choose one of {', '.join(PROTOCOLS)}.")
-    role = str(entry.get("on") or ANY)
+    role = str(entry.get("role") or ANY)
     if role not in ROLES:
-        raise _mistake(where, f"on is '{role}'", f"Choose one of {', '.join(ROLES)}.")
+        raise _mistake(where, f"role is '{role}'", f"Choose one of {', '.join(ROLES)}.")
     first, last = _ports(entry, protocol, where)
     found = sources(entry["from"], f"{where}, from") if entry.get("from") not in (None, "") else (ANY,)
     _same_family(protocol, found, where)

@@ -19,7 +19,8 @@ def system_accounts(asked: Asked) -> Decision:
              if account["uid"] < 1000 and account["name"] not in KEEP_SHELL and account["shell"] in SHELLS]
     spared = [account["name"] for account in found if account["name"] == login or account["keys"] or account["password"] == "set"
               or (account["uid"] == 0)]
-    items: list[Item] = [{"kind": "account", "name": account["name"], "shell": nologin, "guarded": True} for account in found if account["name"] not in spared]
+    items: list[Item] = [{"kind": "account", "name": account["name"], "shell": nologin, "guarded": True} for account in found
+                         if account["name"] not in spared]
     notes = [f"{', '.join(spared)} keep their shells: they have keys, a password, or the number of root"] if spared else []
     others = [account["name"] for account in asked.facts.get("accounts") or [] if account["uid"] == 0 and account["name"] != "root"]
     notes += [f"{', '.join(others)}: root under another name; look whether that is meant"] if others else []
@@ -73,7 +74,8 @@ def sudo(asked: Asked) -> Decision:
         notes.append(f"{', '.join(who)} may use sudo without a password; it stays, as accounts with keys have none to give")
     if not found.get("includes_folder"):
         return asked.leave("/etc/sudoers does not read /etc/sudoers.d")
-    return asked.do([file("/etc/sudoers.d/zz_hybridops_fleet", "\n".join(lines) + "\n", "0440", validate=["visudo", "-cf", "%s"], guarded=True)], notes=notes)
+    return asked.do([file("/etc/sudoers.d/zz_hybridops_fleet", "\n".join(lines) + "\n", "0440", validate=["visudo", "-cf", "%s"], guarded=True)],
+                    notes=notes)
 
 
 def su(asked: Asked) -> Decision:

@@ -11,6 +11,7 @@ from .asked import Asked, closed, file
 
 PEOPLE = 1000
 """Numbers of accounts of people begin here."""
+CONTAINERS = ("docker", "swarm", "kubernetes", "podman", "containerd", "libvirt")
 NOT_PEOPLE = ("nobody", "nfsnobody", "nogroup")
 TMP_UNIT = """[Unit]
 Description=Temporary folder /tmp, without programs, devices and set-uid files
@@ -46,8 +47,9 @@ def mount_options(asked: Asked) -> Decision:
         if how and "noexec" in wanted:
             wanted.remove("noexec")
             notes.append(f"{path} keeps exec: {how}")
-        if path == "/var" and asked.options.works_for("docker", "swarm", "kubernetes", "podman", "containerd", "libvirt") and path in mounted:
-            notes.append(f"/var is left as it is: images of the node's work lie there ({asked.options.works_for(*('docker', 'swarm', 'kubernetes', 'podman', 'containerd', 'libvirt'))})")
+        images = asked.options.works_for(*CONTAINERS)
+        if path == "/var" and images and path in mounted:
+            notes.append(f"/var is left as it is: images of the node's work lie there ({images})")
             continue
         if path in mounted and wanted:
             items.append({"kind": "mount", "path": path, "options": wanted, "guarded": path in ("/home", "/var", "/var/tmp")})
@@ -68,14 +70,14 @@ def tmp_mount(asked: Asked) -> Decision:
         from_unit = not any(row["path"] == "/tmp" for row in asked.facts.get("fstab") or [])
         items: list[Item] = [{"kind": "mount", "path": "/tmp", "options": options, "fstab": not from_unit, "guarded": True}]
         if from_unit:
-            items.insert(0, file("/etc/systemd/system/tmp.mount.d/hybridops-fleet.conf", f"[Mount]\nOptions=mode=1777,strictatime,{','.join(options)},"
-                                 "size=50%%,nr_inodes=1m\n", notify=["systemd"]))
+            text = f"[Mount]\nOptions=mode=1777,strictatime,{','.join(options)},size=50%%,nr_inodes=1m\n"
+            items.insert(0, file("/etc/systemd/system/tmp.mount.d/hybridops-fleet.conf", text, notify=["systemd"]))
         return asked.do(items, notes=notes)
     if not asked.values["make"]:
         return asked.leave("/tmp is no file system of its own, and none is asked for")
     if asked.container or asked.image:
         return asked.leave("/tmp of a container or an image is made by what runs it")
-    big = asked.options.works_for("docker", "swarm", "kubernetes", "podman", "containerd", "libvirt", "database")
+    big = asked.options.works_for(*CONTAINERS, "database")
     if big:
         return asked.leave(f"a /tmp in memory could take it from the node's work ({big})")
     return asked.do([file("/etc/systemd/system/tmp.mount", TMP_UNIT.format(options=",".join(options)), notify=["systemd"]),
@@ -87,8 +89,8 @@ def account_files(asked: Asked) -> Decision:
     group = asked.path("shadow_group")
     secret = ("/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-")
     return asked.do([
-        closed("0644", "/etc/passwd", "/etc/group", "/etc/passwd-", "/etc/group-", "/etc/shells", "/etc/issue", "/etc/issue.net", "/etc/motd", owner="root",
-               group="root"),
+        closed("0644", "/etc/passwd", "/etc/group", "/etc/passwd-", "/etc/group-", "/etc/shells", "/etc/issue", "/etc/issue.net", "/etc/motd",
+               owner="root", group="root"),
         closed("0640" if group != "root" else "0600", *secret, owner="root", group=group),
         closed("0600", "/etc/security/opasswd", "/etc/security/opasswd.old", owner="root", group="root"),
         closed("0440", "/etc/sudoers", owner="root", group="root"),
@@ -101,7 +103,8 @@ def home_folders(asked: Asked) -> Decision:
     items: list[Item] = [closed(asked.values["mode"], home, owner=str(account["uid"])) for home, account in homes]
     items += [closed("0740", f"{home}/.[a-zA-Z]*", folders=False) for home, _account in homes]
     items += [closed("0700", f"{home}/.ssh") for home, _account in homes]
-    return asked.do([*items, closed("0700", "/root"), closed("0740", "/root/.[a-zA-Z]*", folders=False), closed("0600", "/root/.ssh/authorized_keys")])
+    return asked.do([*items, closed("0700", "/root"), closed("0740", "/root/.[a-zA-Z]*", folders=False),
+                     closed("0600", "/root/.ssh/authorized_keys")])
 
 
 def log_files(asked: Asked) -> Decision:
@@ -140,8 +143,8 @@ def set_uid_programs(asked: Asked) -> Decision:
 
 
 def compilers(asked: Asked) -> Decision:
-    return asked.do([closed("0750", "/usr/bin/x86_64-linux-gnu-gcc-*", "/usr/bin/aarch64-linux-gnu-gcc-*", "/usr/bin/x86_64-linux-gnu-as", "/usr/bin/clang-*",
-                            "/usr/bin/x86_64-linux-gnu-g++-*", folders=False)])
+    return asked.do([closed("0750", "/usr/bin/*-linux-gnu-gcc-*", "/usr/bin/*-linux-gnu-g++-*", "/usr/bin/*-linux-gnu-as", "/usr/bin/clang-*",
+                            "/usr/bin/gcc", "/usr/bin/cc", "/usr/bin/as", folders=False)])
 
 
 # ---------------------------------------------------------------------------------------------------- details

@@ -91,7 +91,8 @@ def kernel_modules(asked: Asked) -> Decision:
     loaded = {name.replace("_", "-") for name in kernel.get("loaded") or []}
     for module in asked.values["modules"]:
         how = asked.options.works_for(*MODULES_OF.get(module, ()))
-        reason = how or ("it is mounted" if module in used else "") or ("the node boots by UEFI" if module in ("vfat", "fat") and kernel.get("efi") else "")
+        efi = module in ("vfat", "fat") and kernel.get("efi")
+        reason = how or ("it is mounted" if module in used else "") or ("the node boots by UEFI" if efi else "")
         reason = reason or ("it is in use" if module.replace("_", "-") in loaded and module not in ("udf",) else "")
         if module == "udf" and asked.options.node.get("fleet_provider") == "azure":
             reason = "the cloud hands its data over on a disk of this kind"

@@ -60,7 +60,8 @@ def password_ageing(asked: Asked) -> Decision:
         notes = ["authselect puts pam_unix back when it is run again; run this role after it"]
     items.append({"kind": "settings", "path": "/etc/login.defs", "style": "tab", "values": {
         "PASS_MAX_DAYS": values["max_days"], "PASS_MIN_DAYS": values["min_days"], "PASS_WARN_AGE": values["warn_days"]}})
-    items.append({"kind": "settings", "path": "/etc/default/useradd", "style": "tight", "values": {"INACTIVE": values["inactive_days"]}, "create": True})
+    items.append({"kind": "settings", "path": "/etc/default/useradd", "style": "tight", "values": {"INACTIVE": values["inactive_days"]},
+                  "create": True})
     with_password = [account for account in people(asked) if account["password"] == "set"]
     login = (asked.facts.get("login") or {}).get("user")
     spared = [account["name"] for account in with_password if account["name"] == login or account["keys"]]
@@ -91,7 +92,8 @@ def password_history(asked: Asked) -> Decision:
 
 def login_failures(asked: Asked) -> Decision:
     values = asked.values
-    lines = [f"deny = {values['deny']}", f"fail_interval = {values['interval_seconds']}", f"unlock_time = {values['unlock_seconds']}", "audit", "silent"]
+    lines = [f"deny = {values['deny']}", f"fail_interval = {values['interval_seconds']}", f"unlock_time = {values['unlock_seconds']}", "audit",
+             "silent"]
     if values["root"]:
         lines += ["even_deny_root", "root_unlock_time = 60"]
     items: list[Item] = [file("/etc/security/faillock.conf", "\n".join(lines) + "\n", guarded=True)]

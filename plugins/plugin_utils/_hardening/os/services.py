@@ -12,8 +12,8 @@ UNATTENDED = """Unattended-Upgrade::Origins-Pattern {
   "origin=${distro_id},archive=${distro_codename}-security";
 };
 """
-NEEDED_BY = {"rpcbind": ("nfs", "nfs_client"), "cups": ("print",), "avahi": ("print",), "bluetooth": (), "rsync": ("rsync",), "autofs": ("nfs_client",),
-             "isc_dhcp_server": ("dhcp", "router")}
+NEEDED_BY = {"rpcbind": ("nfs", "nfs_client"), "cups": ("print",), "avahi": ("print",), "bluetooth": (), "rsync": ("rsync",),
+             "autofs": ("nfs_client",), "isc_dhcp_server": ("dhcp", "router")}
 """Services and the workloads that need them."""
 
 
@@ -55,10 +55,12 @@ def time_sync(asked: Asked) -> Decision:
         return asked.do(items, notes=[f"{other} keeps the clock already"])
     present = asked.packages("time_sync")
     if "chrony" in present:
-        return asked.do([{"kind": "unit", "name": asked.units("chrony")[0], "enabled": True, "active": True, "package": "chrony"}], present=present)
+        unit = {"kind": "unit", "name": asked.units("chrony")[0], "enabled": True, "active": True, "package": "chrony"}
+        return asked.do([unit], present=present)
     lines = ["[Time]"] + ([f"NTP={' '.join(servers)}"] if servers else [f"NTP={_pool(asked)}"])
     return asked.do([file("/etc/systemd/timesyncd.conf.d/hybridops-fleet.conf", "\n".join(lines) + "\n", notify=["timesyncd"]),
-                     {"kind": "unit", "name": asked.unit("timesyncd"), "masked": False, "enabled": True, "active": True, "package": "systemd-timesyncd"}],
+                     {"kind": "unit", "name": asked.unit("timesyncd"), "masked": False, "enabled": True, "active": True,
+                      "package": "systemd-timesyncd"}],
                     present=present)
 
 

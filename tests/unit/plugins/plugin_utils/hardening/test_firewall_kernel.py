@@ -27,7 +27,7 @@ ME = given.host(given.address("203.0.113.5", "public"), given.address("2001:db8:
 MEMBER = given.host(given.address("10.0.0.6", "private"), given.address("fd00:1::6", "private"), given.address("203.0.113.10", "public"), cluster="c")
 FACTS = given.facts(("eth0", ("203.0.113.5/24", "2001:db8::5/64")), ("eth1", ("10.0.0.5/24", "fd00:1::5/64")), ("docker0", ("172.17.0.1/16",)),
                     login=("203.0.113.9", "203.0.113.5", 22))
-RULES = [{"name": "web", "port": 80, "on": "public"}, {"name": "db", "port": 5432, "last_port": 5433, "from": ["10.0.0.0/24", "fd00:1::/64"], "on": "private"},
+RULES = [{"name": "web", "port": 80, "role": "public"}, {"name": "db", "port": 5432, "last_port": 5433, "from": ["10.0.0.0/24", "fd00:1::/64"], "role": "private"},
          {"name": "dns", "port": 53, "protocol": "udp"}, {"name": "six", "port": 443, "from": ["2001:db8::/64"]},
          {"name": "by member", "port": 9000, "from": ["b"]}]
 
@@ -208,6 +208,15 @@ def test_too_many_new_ssh_connections_of_one_source(net: Namespaces) -> None:
     many = net.reach("o", [("203.0.113.9", "203.0.113.5", "tcp", 22)] * 200, seconds=0.7)
     assert 3 <= sum(many) <= 80
     assert net.reach("o", [("203.0.113.10", "203.0.113.5", "tcp", 22)]) == [True]
+    six = net.reach("o", [("2001:db8::9", "2001:db8::5", "tcp", 22)] * 200, seconds=0.7)
+    assert sum(six) <= 80
+
+
+def test_a_role_of_one_family_opens_nothing_on_the_other(net: Namespaces) -> None:
+    """203.0.113.5 is public here and 2001:db8::5, on the same interface, is not."""
+    mixed = given.host(given.address("203.0.113.5", "public"), given.address("2001:db8::5", "management"))
+    net.load(given.table(FACTS, given.options(mixed, rules=[{"name": "web", "port": 80, "role": "public"}])))
+    assert net.reach("o", [("203.0.113.9", "203.0.113.5", "tcp", 80), ("2001:db8::9", "2001:db8::5", "tcp", 80)]) == [True, False]
 
 
 # ---------------------------------------------------------------------------------------------------- the table as an item

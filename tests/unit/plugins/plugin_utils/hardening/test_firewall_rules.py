@@ -12,7 +12,7 @@ from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.firewal
 
 def test_defaults_and_everything_given() -> None:
     assert parse([{"name": "web", "port": "80"}]) == (Rule("web", "tcp", 80, None, ("any",), "any"),)
-    assert parse([{"name": "nodes", "port": 30000, "last_port": "32767", "protocol": "UDP", "from": ["10.0.0.0/8", "members", "db"], "on": "private"}]) == (
+    assert parse([{"name": "nodes", "port": 30000, "last_port": "32767", "protocol": "UDP", "from": ["10.0.0.0/8", "members", "db"], "role": "private"}]) == (
         Rule("nodes", "udp", 30000, 32767, ("10.0.0.0/8", "members", "db"), "private"),)
     assert parse(None) == parse([]) == ()
 
@@ -35,8 +35,9 @@ def test_networks_are_written_as_the_kernel_shows_them() -> None:
     ({"name": "a", "port": 80, "last_port": 70000}, ["last_port is 70000"]),
     ({"name": "a", "port": 80, "protocol": "http"}, ["protocol is 'http'", "tcp, udp"]),
     ({"name": "a", "port": 80, "protocol": "icmp"}, ["icmp has no ports"]),
-    ({"name": "a", "port": 80, "on": "internet"}, ["on is 'internet'", "public"]),
+    ({"name": "a", "port": 80, "role": "internet"}, ["role is 'internet'", "public"]),
     ({"name": "a", "port": 80, "source": "10.0.0.0/8"}, ["'source' is no part of a rule"]),
+    ({"name": "a", "port": 80, True: "private"}, ["write role"]),
     ({"name": "a", "port": 80, "from": []}, ["names no source"]),
     ({"name": "a", "port": 80, "from": ["10.0.0.5/24"]}, ["10.0.0.0/24 for the network", "10.0.0.5 for the address"]),
     ({"name": "a", "port": 80, "from": ["10.0.0.300"]}, ["'10.0.0.300' is no address"]),
