@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import outcome, profiles
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import confirm, guard, outcome, profiles
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
             "switch_seconds": {"type": "int", "default": 60},
         })
         self.given: dict[str, Any] = plain(given)
+        self._unlisted = False
         try:
             return {**result, **self._work()}
         except FleetError as failure:
@@ -61,8 +62,8 @@ class ActionModule(ActionBase):
         if self.given["state"] == "planned":
             facts["unavailable"] = self._unavailable(packages(decisions, facts)[0])
         come, go = packages(decisions, facts)
-        told = {"changed": False, "area": self.given["area"], "profile": options.profile, "facts": facts, "packages": {"present": come, "absent": go},
-                "decisions": outcome.told(decisions, options)}
+        told = {"changed": False, "area": self.given["area"], "profile": options.profile, "facts": facts,
+                "packages": {"present": come, "absent": go, "unlisted": self._unlisted}, "decisions": outcome.told(decisions, options)}
         if self.given["state"] == "planned":
             if (come or go) and not self._task.check_mode:
                 self._apply(items=[], installed=come, removed=go)  # kept before they come and go, so that a restore knows them
@@ -77,12 +78,12 @@ class ActionModule(ActionBase):
         switch = self._switch(options) if guarded and not self._task.check_mode else {}
         answer = self._apply(items=items, switch=switch)
         if answer.get("armed"):
-            from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import guard
             answer.update(guard.prove(self, options, switch, facts))
         report = outcome.report(decisions, options, answer["items"], come_and_go=packages(decisions, facts), check=self._task.check_mode,
                                 unavailable=facts.get("unavailable") or ())
         failed = [row for row in answer["items"] if row["status"] == "failed"]
-        done: dict[str, Any] = {"changed": answer["changed"], "report": report, "items": answer["items"], "reloads": answer["reloads"]}
+        done: dict[str, Any] = {"changed": answer["changed"], "report": report, "items": answer["items"], "reloads": answer["reloads"],
+                                "confirmed": answer.get("confirmed", ""), "put_back": answer.get("put_back", "")}
         if self._task.diff:
             done["diff"] = answer["diff"]
         if failed or answer["reloads"]:
@@ -135,6 +136,7 @@ class ActionModule(ActionBase):
         if told["refresh"] and not self._task.check_mode:
             self.node_module("ansible.builtin.apt", {"update_cache": True})
             told = self.node_module("hybridops.fleet.harden_facts", {"available": names})
+        self._unlisted = bool(told["refresh"]) and not told["unavailable"]
         return [str(name) for name in told["unavailable"]]
 
     def _options(self, facts: dict[str, Any]) -> Options:
@@ -167,10 +169,11 @@ class ActionModule(ActionBase):
 
     def _switch(self, options: Options) -> dict[str, Any]:
         """What arms the dead man's switch; empty where the connection does not go through what is changed."""
-        seconds = self.given["switch_seconds"]
-        if options.connection.transport not in ("ssh", "paramiko", "smart"):
-            self.say(f"no dead man's switch: the connection is '{options.connection.transport}'")
+        why_none = confirm.why_no_switch(options.connection.transport)
+        if why_none:
+            self.say(f"no dead man's switch: {why_none}")
             return {}
-        if not 10 <= seconds <= 3600:
-            raise FleetError(f"{self.host}: hardening", why=f"switch_seconds is {seconds}", code="argument", fix="Choose 10 to 3600 seconds.")
+        seconds = self.given["switch_seconds"]
+        if not 20 <= seconds <= 3600:
+            raise FleetError(f"{self.host}: hardening", why=f"switch_seconds is {seconds}", code="argument", fix="Choose 20 to 3600 seconds.")
         return {"seconds": seconds, "nonce": secrets.token_hex(8)}

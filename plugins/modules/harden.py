@@ -61,7 +61,7 @@ options:
     description: What a call with O(state=planned) has seen on the node, RV(facts), so that it need not look again.
     type: dict
   switch_seconds:
-    description: Seconds after which the node takes a guarded change back unless it is confirmed, 10 to 3600.
+    description: Seconds after which the node takes a guarded change back unless it is confirmed, 20 to 3600.
     type: int
     default: 60
 attributes:

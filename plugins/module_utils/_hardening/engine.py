@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Sequence
 
 from . import reloads, undo
 from .kinds import accounts, blocks, files, kernel, mounts, nft_table, pam, settings, ssh_keys, sshd
-from .plan import Change, Item, Plan
+from .plan import Change, Item, NotPossible, Plan
 from .record import Record
 from .switch import Switch
 from .system import System
@@ -113,7 +113,7 @@ class Engine:
                 done += 1
             except (OSError, ValueError) as failure:
                 words = getattr(failure, "strerror", None) or str(failure)
-                if item["kind"] == "sysctl" or item.get("may_fail"):
+                if item["kind"] == "sysctl" or item.get("may_fail") or isinstance(failure, NotPossible):
                     result["why"] = "; ".join(filter(None, [result["why"], "{}: {}".format(change.key.split(":", 1)[1], words)]))
                     continue
                 result.update(status="failed", why="{}: {}".format(change.key.split(":", 1)[-1], words))

@@ -10,6 +10,10 @@ from .undo import Keep, Step
 Item = Dict[str, Any]
 
 
+class NotPossible(ValueError):
+    """Found out while doing it: this node cannot have it. Told, and no failure."""
+
+
 class Change:
     """One thing to change. key: what it is, the same in every run ("path:/etc/issue"). undo: the steps back, asked for right before
     ``act``. before, after: for --diff, without secrets. detail: a few words for the report."""

@@ -45,9 +45,15 @@ def perform(system: System, names: Iterable[str]) -> dict[str, str]:
     return failed
 
 
+NEEDS = {"auditd": "auditd.service"}
+"""Programs that reach nothing unless this unit runs."""
+
+
 def _words(system: System, name: str) -> list[str] | None:
     if name.startswith("unit:"):
         return ["systemctl", "try-restart", name[5:]] if system.systemd and system.unit(name[5:]) else None
+    if name in NEEDS and system.unit(NEEDS[name]).get("ActiveState") != "active":
+        return None
     for words in COMMANDS.get(name, []):
         if words[0] != "systemctl":
             if system.has(words[0]):

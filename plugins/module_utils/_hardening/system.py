@@ -15,7 +15,7 @@ import tempfile
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-UNIT_PROPERTIES = "Id,Names,LoadState,UnitFileState,ActiveState"
+UNIT_PROPERTIES = "Id,Names,LoadState,UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic"
 
 
 class Ran(NamedTuple):

@@ -29,6 +29,7 @@ def gather(system: System, sysctl: Sequence[str], programs: Sequence[str], paths
         "units": lambda: units.states(system),
         "networks": lambda: network.interfaces(system),
         "router_advertisements": lambda: network.router_advertisements(system),
+        "default_routes": lambda: network.default_routes(system),
         "forwarding": lambda: network.forwarding(system),
         "listening": lambda: network.listening(system),
         "nft_tables": lambda: network.tables(system),

@@ -39,6 +39,12 @@ def router_advertisements(system: System) -> list[str]:
     return sorted(set(found))
 
 
+def default_routes(system: System) -> list[str]:
+    """Interfaces through which IPv4 leaves for everywhere."""
+    rows = json.loads(system.run(["ip", "-json", "-4", "route", "show", "default"]).out or "[]")
+    return sorted({row["dev"] for row in rows if row.get("dev")})
+
+
 def forwarding(system: System) -> dict[str, bool]:
     """Whether packets are passed on, by family."""
     keys = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from .. import undo
-from ..plan import Change, Item, Plan
+from ..plan import Change, Item, NotPossible, Plan
 from ..system import System
 from ..undo import Step
 
@@ -41,9 +41,10 @@ def plan_unit(system: System, item: Item) -> Plan:
     if not unit and not item.get("new"):
         return Plan() if off else Plan(not_possible=f"there is no unit {name}")
     state, runs = unit.get("UnitFileState", "") if unit else "disabled", unit.get("ActiveState") in ("active", "activating", "reloading")
-    commands, told = _unit_commands(item, state, runs)
+    hopeless = "" if runs or item.get("active") is not True else _hopeless(unit, bool(item.get("may_fail")))
+    commands, told = _unit_commands(item, state, runs or bool(hopeless))
     if not commands:
-        return Plan()
+        return Plan(not_possible=f"{name} {hopeless}" if hopeless else "")
 
     def act() -> None:
         for words in commands:
@@ -52,6 +53,9 @@ def plan_unit(system: System, item: Item) -> Plan:
                 system.forget_units()
                 raise ValueError("{}: {}".format(" ".join(words), (answer.err or answer.out).strip().split("\n")[0] or answer.rc))
         system.forget_units()
+        words = _hopeless(system.unit(name), False) if "start" in told else ""
+        if words:
+            raise NotPossible(words)
 
     def back(_keep: undo.Keep) -> list[Step]:
         return [{"do": "unit", "name": name, "enabled": state if state in LASTING else "", "active": runs}]
@@ -62,6 +66,17 @@ def plan_unit(system: System, item: Item) -> Plan:
 
 
 # ---------------------------------------------------------------------------------------------------- details
+def _hopeless(unit: dict[str, str], may_fail: bool) -> str:
+    """Why a unit does not run though it was started, empty when it may."""
+    if unit.get("ActiveState") in ("active", "activating", "reloading"):
+        return ""
+    if unit.get("ConditionResult") == "no" and unit.get("ConditionTimestampMonotonic", "0") != "0":
+        return "does not run here: this machine does not meet its conditions (systemctl status says which)"
+    if may_fail and unit.get("ActiveState") == "failed":
+        return "could not start here (systemctl status says why)"
+    return ""
+
+
 def _unit_commands(item: Item, state: str, runs: bool) -> tuple[list[list[str]], list[str]]:
     """The calls of systemctl, and words for them. state: as systemctl show says; runs: whether it does."""
     rules = (

@@ -13,8 +13,8 @@ FORWARDING = ("docker", "swarm", "kubernetes", "podman", "containerd", "libvirt"
 """Workloads that pass packets on."""
 LOOSE = ("docker", "swarm", "kubernetes", "podman", "containerd", "libvirt", "router", "mesh", "ipsec")
 """Workloads in which an answer may take another way than the question."""
-ONE_WAY = ("kernel.kexec_load_disabled", "kernel.modules_disabled")
-"""Settings that stay until the next boot."""
+NEIGHBOURS = ("arp_ignore", "arp_filter", "drop_gratuitous_arp", "accept_local", "shared_media")
+"""Settings of how the node answers neighbours; addresses that move or are shared need the kernel's own."""
 MODULES_OF = {"squashfs": ("snap",), "sctp": ("kubernetes",), "overlay": ("docker", "swarm", "kubernetes", "podman", "containerd"),
               "esp4": ("ipsec", "swarm", "kubernetes", "mesh"), "esp6": ("ipsec", "swarm", "kubernetes", "mesh"), "algif_aead": ("ipsec",),
               "rds": ("database",)}
@@ -38,18 +38,20 @@ def sysctl_kernel(asked: Asked) -> Decision:
 def sysctl_network(asked: Asked) -> Decision:
     settings, notes = dict(asked.values["settings"]), []
     how = asked.options.works_for(*LOOSE)
-    ways = [row["name"] for row in asked.facts.get("networks") or [] if row["outside"] and row["addresses"]]
-    reason = f"the node's work needs it ({how})" if how else f"it is on several networks ({', '.join(ways)})" if len(ways) > 1 else ""
+    ways = asked.facts.get("default_routes") or []
+    alone = [row["name"] for row in asked.facts.get("networks") or []
+             if row["outside"] and any(address.endswith("/32") for address in row["addresses"])]
+    reason = f"the node's work needs it ({how})" if how else f"it has several ways out ({', '.join(ways)})" if len(ways) > 1 else ""
     if reason:
-        for key in [key for key in settings if key.endswith(".rp_filter")]:
-            settings[key] = 2
+        settings.update({key: 2 for key in settings if key.endswith(".rp_filter")})
         notes.append(f"rp_filter is 2 (loose): {reason}")
-        for key in ("arp_ignore", "arp_filter", "drop_gratuitous_arp", "accept_local", "shared_media"):
-            names = [name for name in settings if name.startswith("net.ipv4.conf.") and name.endswith("." + key)]
-            for name in names:
-                settings.pop(name)
-            if names:
-                notes.append(f"{key} is left as it is: {reason}")
+    if alone and not reason:
+        reason = f"its neighbours lie outside of its own network ({', '.join(alone)})"
+    if reason:
+        left = [key for key in settings if key.startswith("net.ipv4.conf.") and key.rsplit(".", 1)[1] in NEIGHBOURS]
+        settings = {key: value for key, value in settings.items() if key not in left}
+        if left:
+            notes.append(f"{', '.join(sorted({key.rsplit('.', 1)[1] for key in left}))} stay as they are: {reason}")
     if asked.options.works_for("kubernetes", "docker", "swarm", "podman") and any(key.endswith(".route_localnet") for key in settings):
         settings = {key: value for key, value in settings.items() if not key.endswith(".route_localnet")}
         notes.append(f"route_localnet is left as it is: {asked.options.works_for('kubernetes', 'docker', 'swarm', 'podman')}")
