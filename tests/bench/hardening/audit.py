@@ -27,17 +27,38 @@ AUDITED = ("bookworm", "trixie")  # bullseye has no OpenSCAP, and the content ha
 FURNISHING = (  # what a cloud image has and the lab's lean base lacks: it makes most of the content's rules applicable
     "linux-base", "grub2-common", "systemd-timesyncd", "unattended-upgrades", "rsyslog")
 _AUDITORS = ("openscap-scanner", "lynis")
-_AUDITD = r"""set -e
-# the kernel lets no container have its audit socket: the daemon is a process that sleeps and its tool one that agrees, so that roles which
-# install auditd come to their end. What is judged of it are its files and that its unit is on.
+_STAND_INS = r"""set -e
+# The kernel lets no container have its audit socket or its clock, and nothing boots by a boot loader. Sleeping processes stand for the daemons, so
+# that roles which install them come to their end, and update-grub writes the one line that is judged.
 for folder in /sbin /usr/sbin; do
-  for program in auditd auditctl; do
+  for program in auditd auditctl update-grub; do
     dpkg-divert --quiet --local --rename --divert $folder/$program.real --add $folder/$program
   done
 done
 printf '%s\n' '#!/bin/sh' 'sleep infinity & echo $! >/run/auditd.pid' >/usr/sbin/auditd
 printf '%s\n' '#!/bin/sh' 'exit 0' >/usr/sbin/auditctl
-chmod 755 /usr/sbin/auditd /usr/sbin/auditctl
+cat >/usr/sbin/update-grub <<'SCRIPT'
+#!/bin/sh
+set -e
+. /etc/default/grub
+for file in /etc/default/grub.d/*.cfg; do [ ! -e "$file" ] || . "$file"; done
+echo "	linux	/boot/vmlinuz root=/dev/vda1 ro $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT" >/boot/grub/grub.cfg
+SCRIPT
+chmod 755 /usr/sbin/auditd /usr/sbin/auditctl /usr/sbin/update-grub
+mkdir -p /boot/grub /etc/default /etc/systemd/system/systemd-timesyncd.service.d
+[ -e /etc/default/grub ] || printf '%s\n' 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"' 'GRUB_CMDLINE_LINUX=""' >/etc/default/grub
+/usr/sbin/update-grub
+cat >/etc/systemd/system/systemd-timesyncd.service.d/lab.conf <<'UNIT'
+[Unit]
+ConditionVirtualization=
+ConditionCapability=
+[Service]
+Type=simple
+ExecStart=
+ExecStart=/bin/sleep infinity
+AmbientCapabilities=
+CapabilityBoundingSet=
+UNIT
 """
 _FOLDER = "/opt/audit"
 _SSH_AUDIT = "ssh-audit==3.9.0\n"
@@ -85,7 +106,7 @@ class Auditors:
 
     def furnish(self, rack: Rack, machine: Machine) -> None:
         """What every contestant's host has before anything is done to it."""
-        rack.root(machine, _AUDITD)
+        rack.root(machine, _STAND_INS)
         rack.root(machine, f"apt-get -qq update && apt-get install -y -qq --no-install-recommends {' '.join((*FURNISHING, *_AUDITORS))} >/dev/null")
         leader = rack.container(machine).leader()
         source = self._cache / f"content/usr/share/xml/scap/ssg/content/ssg-debian{VERSIONS[machine.suite]}-ds.xml"
