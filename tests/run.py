@@ -139,7 +139,7 @@ class Runner:
 
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
-        others = ("access", "hosts", "provision")  # suites with a name of their own
+        others = ("access", "hosts", "provision", "hardening_runs")  # suites with a name of their own
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
@@ -156,6 +156,15 @@ class Runner:
     def provision(self) -> None:
         """Two nodes on every cloud through all eight steps, again, away again, and killed in between."""
         self.on_lab("provision", [], "tests/integration_lab/test_provision.py")
+
+    def hardening(self) -> None:
+        """All hardening roles on booted Debian 11, 12 and 13, fresh and with Docker."""
+        variables = {"FLEET_LAB_STATE": str(self.lab.root), "FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
+        try:
+            if self.step("hardening-lab-up", self.lab_command("up", "--only", "metal", "--hosts"), cwd=CHECKOUT, env=variables):
+                self.pytest("hardening", "tests/integration_lab/test_hardening_runs.py", env=variables)
+        finally:
+            self.step("hardening-lab-down", self.lab_command("down"), cwd=CHECKOUT)
 
     def conformance(self) -> None:
         """The conformance suite on every cloud of the lab, compared with what the layouts make true."""
@@ -188,6 +197,7 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "access": Runner.access,
     "hosts": Runner.hosts,
     "provision": Runner.provision,
+    "hardening": Runner.hardening,
     "conformance": Runner.conformance,
 }
 """Suites that take too long for every run; each is run by its name, as root."""

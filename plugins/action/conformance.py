@@ -19,7 +19,7 @@ from ansible.utils.display import Display
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import DEFAULT_STATES, Cloud, check_settings, parse_clouds
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access import arguments
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.fleet_module import FLEET_VARIABLE, FleetModule
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import cleaning, files, guard, junit, keys, lines, page, suite, wishes
@@ -212,7 +212,9 @@ class ActionModule(FleetModule):
         noted = {cloud.name: [name for note in notes for name in note.names.get(cloud.name, ())] for cloud in clouds}
         making = Making(timeout=max(float(self.given["timeout"]), CLEAN_UP), workers=self.given["workers"], settings=self._settings(path))
         if self._task.check_mode:
-            return {"swept": clean(self._to_sweep(clouds, noted, making))}
+            there = {cloud.name: {*noted[cloud.name], *cleaning.names_found(cloud, making)} for cloud in clouds}
+            would = {name: cleaning.meant(found, spared, only) for name, found in there.items()}
+            return {"swept": clean([{"cloud": name, "names": names} for name, names in would.items()]), "changed": any(would.values())}
 
         def lost(cloud: Cloud, surprise: Exception) -> cleaning.Swept:
             return cleaning.Swept(cloud.name, (), (f"{type(surprise).__name__}: {surprise}",))
@@ -229,10 +231,6 @@ class ActionModule(FleetModule):
             "swept": clean([dataclasses.asdict(row) for row in swept]), "changed": any(row.removed for row in swept)}
         left = [f"{row.cloud}: {'; '.join(row.left)}" for row in swept if row.left]
         return {**result, "failed": True, "msg": f"not all could be removed: {' | '.join(left)}"} if left else result
-
-    @staticmethod
-    def _to_sweep(clouds: Sequence[Cloud], noted: Mapping[str, Sequence[str]], making: Making) -> list[dict[str, Any]]:
-        return [{"cloud": cloud.name, "names": sorted({*noted[cloud.name], *cleaning.names_found(cloud, making)})} for cloud in clouds]
 
     # -- showing -----------------------------------------------------------------------------------------------
     def _say(self, stop: Stop, text: str) -> None:

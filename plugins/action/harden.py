@@ -77,16 +77,24 @@ class ActionModule(ActionBase):
         guarded = any(item.get("guarded") for item in items)
         switch = self._switch(options) if guarded and not self._task.check_mode else {}
         answer = self._apply(items=items, switch=switch)
+        lost: FleetError | None = None
         if answer.get("armed"):
-            answer.update(guard.prove(self, options, switch, facts))
+            try:
+                answer.update(guard.prove(self, options, switch))
+            except FleetError as failure:
+                lost = failure
+                outcome.put_back(items, answer)
         report = outcome.report(decisions, options, answer["items"], come_and_go=packages(decisions, facts), check=self._task.check_mode,
                                 unavailable=facts.get("unavailable") or ())
         failed = [row for row in answer["items"] if row["status"] == "failed"]
         done: dict[str, Any] = {"changed": answer["changed"], "report": report, "items": answer["items"], "reloads": answer["reloads"],
-                                "confirmed": answer.get("confirmed", ""), "put_back": answer.get("put_back", "")}
+                                "guard": answer.get("confirmed") or (self._unguarded(options) if guarded else ""),
+                                "put_back": answer.get("put_back", "")}
         if self._task.diff:
             done["diff"] = answer["diff"]
-        if failed or answer["reloads"]:
+        if lost:
+            done.update(failed=True, msg=str(lost), code=lost.code)
+        elif failed or answer["reloads"]:
             done.update(failed=True, msg=outcome.failure(self.host, failed, answer["reloads"]))
         return done
 
@@ -170,11 +178,16 @@ class ActionModule(ActionBase):
 
     def _switch(self, options: Options) -> dict[str, Any]:
         """What arms the dead man's switch; empty where the connection does not go through what is changed."""
-        why_none = confirm.why_no_switch(options.connection.transport)
-        if why_none:
-            self.say(f"no dead man's switch: {why_none}")
+        if self._unguarded(options):
+            self.say(self._unguarded(options))
             return {}
         seconds = self.given["switch_seconds"]
         if not 20 <= seconds <= 3600:
             raise FleetError(f"{self.host}: hardening", why=f"switch_seconds is {seconds}", code="argument", fix="Choose 20 to 3600 seconds.")
         return {"seconds": seconds, "nonce": secrets.token_hex(8)}
+
+    @staticmethod
+    def _unguarded(options: Options) -> str:
+        """Why there is no dead man's switch, empty when there is one."""
+        why = confirm.why_no_switch(options.connection.transport)
+        return f"no dead man's switch: {why}" if why else ""

@@ -20,7 +20,8 @@ options:
     type: str
   definition:
     description:
-      - The settings of the cloud, as they would stand in the fleet file, for example C(provider) V(aws) with C(regions) V([eu-west-1]).
+      - The settings of the cloud, as they would stand in O(hybridops.fleet.nodes#inventory:clouds) of the fleet file, for example C(provider)
+        V(aws) with C(regions) V([eu-west-1]).
       - Keep secrets out of it where the cloud's own files or environment variables can hold them.
     type: dict
   definitions:
@@ -44,6 +45,15 @@ options:
     description: Requests made at the same time.
     type: int
     default: 16
+attributes:
+  platform:
+    description: Where the module can run. It needs the Python libraries of the cloud there, usually on the controller.
+    support: full
+    platforms: posix
+  action_group:
+    description: Use C(group/hybridops.fleet.fleet) in C(module_defaults) to set options of all modules of the collection.
+    support: full
+    membership: [hybridops.fleet.fleet]
 requirements:
   - Python >= 3.11
   - openstacksdk for C(provider=openstack) and for Ironic
@@ -60,14 +70,6 @@ attributes:
   diff_mode:
     description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: full
-  platform:
-    description: Where the module can run. It needs the Python libraries of the cloud there, usually on the controller.
-    support: full
-    platforms: posix
-  action_group:
-    description: Use C(group/hybridops.fleet.fleet) in C(module_defaults) to set options of all modules of the collection.
-    support: full
-    membership: [hybridops.fleet.fleet]
 """
 
     INFO = r"""
@@ -81,12 +83,4 @@ attributes:
     description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: none
     details: It changes nothing.
-  platform:
-    description: Where the module can run. It needs the Python libraries of the cloud there, usually on the controller.
-    support: full
-    platforms: posix
-  action_group:
-    description: Use C(group/hybridops.fleet.fleet) in C(module_defaults) to set options of all modules of the collection.
-    support: full
-    membership: [hybridops.fleet.fleet]
 """

@@ -16,52 +16,19 @@ description:
   - A connection that dies is no proof of refusal. It is repeated, and then a failure.
   - Runs on the controller and works over the host's own ssh connection, with its bastion. Needs neither Python nor facts on the node.
   - Role P(hybridops.fleet.access#role) uses it.
+extends_documentation_fragment:
+  - hybridops.fleet.access
 options:
   users:
     description: Further accounts to try with the node's own key, such as the image's login. The admin and root are tried always.
     type: list
     elements: str
     default: []
-  private_key_file:
-    description: Private key of the fleet.
-    type: path
-    required: true
-  node_private_key_file:
-    description: Private key of the node's own, with which it was made. It counts as absent when there is no such file.
-    type: path
-  bastion_private_key_file:
-    description: Private key for the bastion. The fleet's key, the node's key and the keys of your own ssh configuration are tried too.
-    type: path
-  admin_user:
-    description: Account of the fleet's admin.
-    type: str
-    default: fleet
-  known_hosts:
-    description: File of the fleet's known host keys.
-    type: path
-    default: ~/.ansible/hybridops_fleet/known_hosts
-  connect_timeout:
-    description: Seconds within which a host must begin to answer.
-    type: int
-    default: 10
-  node:
-    description:
-      - What is known of the node, in the names of the one shape. With C(cloud) and C(id) its host key is kept under C(cloud/id), so that
-        an address that moves on to another machine is no false alarm.
-    type: dict
-    default: {}
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: It changes nothing.
-  diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
-    support: none
-  platform:
-    description: The hosts it works on.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -114,6 +114,10 @@ images:
       description: Why it cannot be used.
       type: str
       returned: always
+    legacy:
+      description: Whether it cannot be used only because its publisher has withdrawn it. It is taken when it is named.
+      type: bool
+      returned: always
     login_user:
       description: Account to log in with on nodes made from it.
       type: str
@@ -214,9 +218,10 @@ networks:
       type: list
       elements: str
       returned: always
-    zone:
-      description: Zone that it is in; nothing when it is in all.
-      type: str
+    zones:
+      description: Zones in which nodes can be attached to it; empty for all.
+      type: list
+      elements: str
       returned: always
     usable:
       description: Whether nodes can be attached to it.

@@ -78,7 +78,8 @@ options:
     type: str
   sweep:
     description:
-      - Ask nothing, but remove what earlier runs have left on the clouds. Found by their tag, their names, and the notes in O(state_dir).
+      - Ask nothing, but remove what earlier runs have left on the clouds, also those of other controllers. Found by the mark of nodes, keys,
+        addresses, security groups and volumes, and by the notes in O(state_dir).
       - A run that is still going on this machine is left alone.
     type: bool
     default: false
@@ -204,15 +205,20 @@ swept:
       description: What was removed, in words.
       type: list
       elements: str
-      returned: always
+      returned: not in check mode
     left:
       description: What could not be removed, and why.
       type: list
       elements: str
-      returned: always
+      returned: not in check mode
     spared:
       description: Runs that are still going and were left alone.
       type: list
       elements: str
-      returned: always
+      returned: not in check mode
+    names:
+      description: Names of the nodes that would be removed with all that was made for them, also of those that are gone.
+      type: list
+      elements: str
+      returned: in check mode
 """

@@ -93,6 +93,15 @@ report:
   type: list
   elements: dict
   returned: with O(state=present)
+guard:
+  description: How what can cut access was guarded, such as the fresh connection that confirmed it or why there is no dead man's switch. Empty when
+    nothing of the kind changed.
+  type: str
+  returned: with O(state=present)
+put_back:
+  description: What an earlier run had left unconfirmed and came back first, empty when there was nothing.
+  type: str
+  returned: with O(state=present)
 decisions:
   description: What was decided for each control, and why.
   type: list

@@ -86,7 +86,7 @@ options:
     type: dict
     suboptions:
       name:
-        description: Name or id of a network or subnet. Without it one that gives what is asked for.
+        description: Name or id of a network or subnet, or of the VPC whose subnets are meant. Without it one that gives what is asked for.
         type: str
       reachable:
         description:
@@ -108,7 +108,7 @@ options:
     type: str
     aliases: [region, project]
   zone:
-    description: Availability zone. Default the choice of the cloud.
+    description: Availability zone. Without it one in which flavor and network both are.
     type: str
   ssh_key:
     description:
@@ -156,8 +156,15 @@ options:
             type: list
             elements: str
   user_data:
-    description: User data for cloud-init or what the image has in its place.
+    description:
+      - User data for cloud-init or what the image has in its place.
+      - It is never shown, here and in O(nodes), as it may hold secrets.
     type: str
+  hidden_user_data:
+    description:
+      - User data by place, as JSON. Filled from O(user_data) and O(nodes) by the controller.
+      - It is one text so that it is hidden as a whole wherever the arguments of the module are shown.
+    type: json
   state:
     description:
       - V(present) sees that the node exists; one that is stopped stays so.
@@ -222,138 +229,10 @@ nodes:
   description:
     - The nodes in the one shape, in the order asked for, as the inventory shows them after the run; of those that were made,
       existed or (with O(state=absent)) were removed. In check mode those that exist.
-    - Host variable C(fleet_x) of the inventory is field C(x) here.
+    - Their fields are those of RV(hybridops.fleet.node_info#module:nodes).
   type: list
   elements: dict
   returned: always
-  contains:
-    id:
-      description: Identifier of the node in its cloud.
-      type: str
-      returned: always
-    name:
-      description: Name the cloud shows, unchanged; the inventory name may differ.
-      type: str
-      returned: always
-    cloud:
-      description: Name of the cloud in the fleet file.
-      type: str
-      returned: always
-    provider:
-      description: "Kind of infrastructure: openstack, aws, gce or metal."
-      type: str
-      returned: always
-    account:
-      description: AWS account, GCE project, OpenStack project, owner on metal.
-      type: str
-      returned: always
-    region:
-      description: Region.
-      type: str
-      returned: always
-    zone:
-      description: Availability zone.
-      type: str
-      returned: always
-    state:
-      description: Life-cycle state, one of pending, running, stopping, stopped, paused, error, deleting, unknown.
-      type: str
-      returned: always
-    created:
-      description: Time of creation, ISO 8601, UTC.
-      type: str
-      returned: always
-    flavor:
-      description: Flavor, instance type or machine type.
-      type: str
-      returned: always
-    arch:
-      description: Processor architecture as uname says it (x86_64, aarch64).
-      type: str
-      returned: always
-    image:
-      description: "Image the node was made from: id, name, distro, version."
-      type: dict
-      returned: always
-    tags:
-      description: Tags, labels or metadata; a tag without a value holds an empty string.
-      type: dict
-      returned: always
-    public_ip:
-      description: "Address by which the node is reached from outside: IPv4 if it has one, else IPv6."
-      type: str
-      returned: always
-    public_ipv4:
-      description: IPv4 address by which the node is reached from outside.
-      type: str
-      returned: always
-    public_ipv6:
-      description: IPv6 address by which the node is reached from outside.
-      type: str
-      returned: always
-    public_ip_on_interface:
-      description: Whether public_ip is configured on the node itself; false for floating, elastic and NAT addresses.
-      type: bool
-      returned: always
-    private_ip:
-      description: "Address inside the cloud: IPv4 if it has one, else IPv6."
-      type: str
-      returned: always
-    private_ipv4:
-      description: IPv4 address inside the cloud.
-      type: str
-      returned: always
-    private_ipv6:
-      description: IPv6 address inside the cloud.
-      type: str
-      returned: always
-    interfaces:
-      description: "Network interfaces: network, network_id, role, mac, mtu and addresses (ip, family, role, nat_of, why)."
-      type: list
-      elements: dict
-      returned: always
-    network_role:
-      description: "Role of the address by which the node is best reached: public, floating, external, private, unknown."
-      type: str
-      returned: always
-    network_domain:
-      description: Opaque id of the layer-3 domain; nodes with equal ids reach each other by their private addresses.
-      type: str
-      returned: always
-    mtu:
-      description: MTU of the network that carries the node's main address, in bytes.
-      type: int
-      returned: always
-    login_user:
-      description: Account to log in with.
-      type: str
-      returned: always
-    ssh_port:
-      description: TCP port of the SSH server.
-      type: int
-      returned: always
-    security_groups:
-      description: Names of security groups or firewall tags.
-      type: list
-      elements: str
-      returned: always
-    host_keys:
-      description: SSH host keys ('type base64'), when the cloud tells them.
-      type: list
-      elements: str
-      returned: always
-    why:
-      description: "Reasons of the decisions: public_ip, login_user, network_role."
-      type: dict
-      returned: always
-    stale:
-      description: True when the cloud did not answer and this is its last good answer.
-      type: bool
-      returned: always
-    extra:
-      description: Fields of the cloud's own record asked for with hostvars_extra.
-      type: dict
-      returned: always
 node:
   description: The first of RV(nodes), or nothing.
   type: dict
@@ -472,7 +351,8 @@ def main() -> None:
             "login_user": {"type": "str", "default": "fleet-boot"},
             "tags": {"type": "dict", "default": {}},
             "security": {"type": "dict", "options": {"allow": {"type": "list", "elements": "dict", "default": [], "options": ALLOW}}},
-            "user_data": {"type": "str"},
+            "user_data": {"type": "str", "no_log": True},
+            "hidden_user_data": {"type": "json", "no_log": True},
             "state": {"type": "str", "choices": ["present", "started", "stopped", "rebooted", "absent"], "default": "present"},
             "keep_failed": {"type": "bool", "default": False},
             "key_dir": {"type": "path", "no_log": False},

@@ -68,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: The nodes in the one shape, after it. Host variable C(fleet_x) of the inventory is field C(x) here.
+  description: The nodes after it, with the fields of RV(hybridops.fleet.node_info#module:nodes).
   type: list
   elements: dict
   returned: always

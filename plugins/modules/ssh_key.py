@@ -59,7 +59,10 @@ options:
     type: bool
     default: false
   force:
-    description: Whether to replace a key of the same name and other content. Without it that is a failure.
+    description:
+      - Whether to replace a key of the same name and other content. Without it that is a failure.
+      - With O(state=absent), whether to remove from the key store also a key that this collection did not make. Without it such a key stays,
+        with a warning, unless it is the one in O(public_key), O(private_key_file) or the key ring.
     type: bool
     default: false
   key_dir:

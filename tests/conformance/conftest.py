@@ -12,18 +12,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from lab_suite import NAME, ROOT, Lab, Listing, Suite, lab_variables
+from lab_suite import NAME, Listing, Suite, lab, lab_variables
 from listing import everything
 
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """The lab's variables for child processes; ansible commands come from the environment that runs the tests."""
-    lab = Lab(Path(os.environ.get("FLEET_LAB_STATE", ROOT / ".lab")))
-    if not lab.children() or not all(child.alive for child in lab.children()):
+    running = lab()
+    if not running.children() or not all(child.alive for child in running.children()):
         pytest.exit("the conformance tests need a lab: python3 tests/lab up && python3 tests/lab seed", returncode=3)
     own = {name: os.environ[name] for name in ("ANSIBLE_COLLECTIONS_PATH",) if name in os.environ}
-    return {**os.environ, **lab_variables(lab), **own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    return {**os.environ, **lab_variables(running), **own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "ANSIBLE_NOCOLOR": "1", "COLUMNS": "200"}
 
 

@@ -20,17 +20,23 @@ sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
 from fleetlab.cli import environment as lab_variables  # noqa: E402
 from fleetlab.core import Lab  # noqa: E402
+from fleetlab.hosts.endpoint import inside  # noqa: E402
 
-__all__ = ["FLEET_FILE", "NAME", "ROOT", "SHELL_CHECKS", "Lab", "Listing", "Suite", "entries", "hosts_up", "lab_variables"]
+__all__ = ["FLEET_FILE", "NAME", "ROOT", "SHELL_CHECKS", "Lab", "Listing", "Suite", "entries", "hosts_up", "lab", "lab_variables"]
 
 FLEET_FILE = ROOT / "inventories" / "lab" / "fleet.yml"
 NAME = re.compile(r"fleet-conformance-[a-z0-9]+-\d+")
 SHELL_CHECKS = "login,fleet_keys,node_key_removed,key_stays_out"
 
 
+def lab() -> Lab:
+    """The lab that is meant, whether it runs or not."""
+    return Lab(Path(os.environ.get("FLEET_LAB_STATE", ROOT / ".lab")))
+
+
 def hosts_up() -> bool:
-    """Whether hosts boot behind the lab's APIs and this process reaches them: it was started by "python3 tests/lab exec"."""
-    return bool(os.environ.get("FLEET_LAB_HOSTS"))
+    """Whether hosts boot behind the lab's APIs."""
+    return "hosts" in lab().state()["endpoints"]
 
 
 @dataclasses.dataclass
@@ -43,9 +49,11 @@ class Suite:
     status: int = 0  # of the last run
 
     def command(self, fleet: Path = FLEET_FILE, **variables: Any) -> list[str]:
-        # without hosts no packet may be sent to the lab's public addresses, which exist in its APIs only
+        # without hosts no packet may be sent to the lab's public addresses, which exist in its APIs only; with them they lead there
+        # from the controller's namespace
         given = {"conformance_ssh": hosts_up(), **variables}
-        words = ["ansible-playbook", "playbooks/conformance.yml", "-e", f"fleet_file={fleet}", "-e", f"conformance_state_dir={self.state}"]
+        place = inside(lab()) if hosts_up() else []
+        words = [*place, "ansible-playbook", "playbooks/conformance.yml", "-e", f"fleet_file={fleet}", "-e", f"conformance_state_dir={self.state}"]
         return [*words, "-e", json.dumps(given)]
 
     def start(self, fleet: Path = FLEET_FILE, **variables: Any) -> subprocess.Popen[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from lab_suite import ROOT, Listing, Suite
+from listing import remove_servers
 
-CLOUDS = "floating,google,amazon"
+CLOUDS = "floating,google,amazon,metal"
 
 
 def _until(process: subprocess.Popen[str], word: str, seconds: float = 240) -> str:
@@ -47,6 +49,22 @@ def _gone(pids: list[int], seconds: float) -> None:
         time.sleep(0.5)
 
 
+def _killed(suite: Suite, word: str, clouds: str) -> None:
+    """A run that gets no time to clean up."""
+    process = suite.start(conformance_clouds=clouds)
+    _until(process, word)
+    for pid in _family(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    time.sleep(3)  # what was asked for is still being made
+
+
+def _elsewhere(suite: Suite) -> Suite:
+    """Another controller, which knows nothing of the runs of this one."""
+    return Suite(suite.environment, suite.folder / "another-controller", suite.folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("word", ["floating: requested", "floating: 5 public address"])
 def test_a_run_that_is_ended_cleans_up(suite: Suite, things: Listing, number: signal.Signals, word: str) -> None:
@@ -67,18 +85,28 @@ def test_a_run_that_is_ended_cleans_up(suite: Suite, things: Listing, number: si
 @pytest.mark.parametrize("word", ["floating: 1 add key", "floating: requested", "amazon: requested", "floating: 5 public address"])
 def test_a_run_that_is_killed_is_swept(suite: Suite, things: Listing, word: str) -> None:
     before = things()
-    process = suite.start(conformance_clouds=CLOUDS)
-    _until(process, word)
-    for pid in _family(process.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.communicate(timeout=60)
-    time.sleep(3)  # what was asked for is still being made
+    _killed(suite, word, CLOUDS)
     assert things() != before
-    suite.sweep(conformance_clouds=CLOUDS)
-    assert things() == before
-    assert not list(suite.state.glob("*/run.json"))
+    _elsewhere(suite).sweep(conformance_clouds=CLOUDS)
+    assert things() == before, "also a controller that knows nothing of the run finds what it has left"
     assert "nothing to remove" in suite.sweep(conformance_clouds=CLOUDS)
+    assert not list(suite.state.glob("*/run.json"))
+
+
+def test_what_is_left_of_a_node_that_is_gone_is_swept_from_anywhere(suite: Suite, things: Listing) -> None:
+    before = things()
+    _killed(suite, "floating: 5 public address", "floating")
+    remove_servers("floating", things()["openstack floating"] - before["openstack floating"], suite.environment)
+    left = things()["openstack floating"] - before["openstack floating"]
+    assert {line.split()[0] for line in left} == {"key", "address", "group"}
+    foretold = subprocess.run([*_elsewhere(suite).command(conformance_clouds="floating", conformance_sweep=True), "--check", "-v"], cwd=ROOT,
+                              env=suite.environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL).stdout
+    assert re.search(r'"names": \["fleet-conformance-\w+-1"\]', foretold), foretold
+    assert things()["openstack floating"] - before["openstack floating"] == left
+    text = _elsewhere(suite).sweep(conformance_clouds="floating")
+    assert "floating: removed floating IP" in text
+    assert things() == before
+    suite.sweep(conformance_clouds="floating")
 
 
 def test_the_parent_s_end_is_noticed(suite: Suite, things: Listing) -> None:

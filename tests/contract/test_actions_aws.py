@@ -178,10 +178,10 @@ def test_networks_are_what_the_layout_makes_true(catalog: Catalog) -> None:
         "boston": {"ipv4": ("floating", "assigned")},
     }
     by_name = {row.name: row for row in catalog.networks}
-    assert by_name["boston"].zone == "us-east-1-bos-1a"
+    assert by_name["boston"].zones == ("us-east-1-bos-1a",)
     assert "nat" in by_name["private"].why["ipv4"].lower()
     assert "igw-" in by_name["public"].why["ipv4"]
-    assert all(row.usable and row.zone for row in catalog.networks)
+    assert all(row.usable and row.zones for row in catalog.networks)
     defaults = [row for row in catalog.networks if row.default]
     assert defaults
     assert all((row.reach["ipv4"], row.how["ipv4"]) == ("floating", "assigned") for row in defaults)
@@ -295,6 +295,8 @@ def test_from_order_to_end(catalog: Catalog, clean: Clean, network: str, familie
         wait_gone(actions, [node])
         actions.delete(node)
         assert actions.leftovers(order.name) == [f"security group fleet-{order.name}"]
+        assert {order.name, key} <= actions.marked(PREFIX)
+        assert actions.marked(key) == {key}
     finally:
         assert actions.remove_key(key)
     assert not actions.remove_key(key)
@@ -498,6 +500,7 @@ def test_an_elastic_ip_for_a_node_without_address(catalog: Catalog, clean: Clean
     assert str(shown.public_ipv4) in word
     assert actions.publish(public, node) is None
     assert actions.leftovers(order.name) == [f"elastic IP {shown.public_ipv4}"]
+    assert actions.marked(order.name) == {order.name}
     actions.power(node, "stop")
     wait_for(actions, node, "stopped")
     actions.power(node, "start")
@@ -505,7 +508,9 @@ def test_an_elastic_ip_for_a_node_without_address(catalog: Catalog, clean: Clean
     assert node_of(node).public_ipv4 == shown.public_ipv4
     actions.delete(node)
     wait_gone(actions, [node])
+    assert actions.marked(order.name) == {order.name}, "its address is left"
     assert actions.clean(order.name) == [f"elastic IP {shown.public_ipv4}"]
+    assert actions.marked(order.name) == set()
 
 
 @pytest.fixture

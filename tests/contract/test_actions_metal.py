@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import ending, making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import PARTS
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings, collect
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud, parse_clouds
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import parse
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import STATES, Node
@@ -286,6 +287,7 @@ def test_a_machine_of_ironic_from_binding_to_release(fresh: Open, ironic: Ironic
     wait(actions, node_id, None)
     actions.delete(node_id)
     assert actions.leftovers("mtl-web") == ["notes on machine mtl-u01"]
+    assert actions.marked("mtl-") == {"mtl-web"}
     assert "mtl-web" not in [node.name for node in nodes()]
     assert fresh("ironic").clean("mtl-web") == ["notes on machine mtl-u01"]
     assert fresh("ironic").clean("mtl-web") == []
@@ -407,7 +409,7 @@ def test_requirements_that_name_no_source(
     cloud: Cloud, settings: Settings, ironic: Ironic, nodes: Callable[[], list[Node]], scopes: list[str]
 ) -> None:
     before, noted = nodes(), ironic.picture()
-    made = making.Making(timeout=120, workers=4, settings=settings)
+    made = Making(timeout=120, workers=4, settings=settings)
     wishes = [parse({"name": f"mtl-{number}", "flavor": {"vcpus": 4}, "image": {"distro": "debian"}}, "test") for number in (1, 2, 3)]
     outcomes = making.present(cloud, wishes, made)
     assert [outcome.failure for outcome in outcomes] == [None] * 3
@@ -415,7 +417,7 @@ def test_requirements_that_name_no_source(
     assert len(set(ids)) == 3
     again = making.present(cloud, wishes, made)
     assert [(outcome.changed, outcome.failure) for outcome in again] == [(False, None)] * 3
-    gone = making.absent(cloud, [wish.name for wish in wishes], [], made)
+    gone = ending.absent(cloud, [wish.name for wish in wishes], [], made)
     assert [outcome.failure for outcome in gone] == [None] * 3
     assert all(outcome.changed for outcome in gone)
     assert ironic.picture() == noted

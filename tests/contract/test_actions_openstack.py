@@ -200,6 +200,8 @@ def test_from_order_to_end(opened: Opened, clean: Callable[[str, Order], Order],
         wait_gone(actions, [node])
         actions.delete(node)
         assert len(actions.leftovers(order.name)) == (2 if word and word.startswith("allocated") else 1)
+        assert actions.marked(order.name) == {order.name}
+        assert actions.marked(key) == {key}
     finally:
         assert actions.remove_key(key)
     assert not actions.remove_key(key)

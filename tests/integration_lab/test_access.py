@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,8 +26,11 @@ from typing import Any
 import pytest
 
 HOSTS = os.environ.get("FLEET_ACCESS_HOSTS", "")
-pytestmark = pytest.mark.skipif(not HOSTS or not Path(HOSTS).exists(), reason="FLEET_ACCESS_HOSTS names no file of booted hosts")
+pytestmark = pytest.mark.skipif(
+    not HOSTS or not Path(HOSTS).exists(),
+    reason="needs fresh booted hosts, which FLEET_ACCESS_HOSTS names: python3 tests/run.py --only access, as root on Linux")
 
+ROOT = Path(__file__).resolve().parents[2]
 DROPIN = "/etc/ssh/sshd_config.d/00-hybridops-fleet.conf"
 PLAYBOOK = """
 - hosts: all
@@ -87,7 +91,10 @@ class Host:
         if known:
             self.user = known
             return
-        told = self.ssh("root", self.key, "true", check=False)
+        end = time.monotonic() + 180  # it may be booting still
+        while not (told := self.ssh("root", self.key, "echo up", check=False)).strip():
+            assert time.monotonic() < end, f"{self.name} does not let its key in"
+            time.sleep(1)
         named = re.search(r'user "([^"]+)"', told)
         self.user = named.group(1) if named else "root"
         public = (self.folder / "probe.pub").read_text().strip()
@@ -574,3 +581,22 @@ def test_many_hosts_at_once_share_one_known_hosts_file(hosts: list[Host], play: 
     out = play.run(play.inventory(*hosts[:2]))
     assert out.count("PROOF opened/refused/refused") == 2
     assert len((play.home / "known_hosts").read_text().splitlines()) == 2
+
+
+def test_the_examples_of_the_modules_as_they_stand_in_their_documentation(hosts: list[Host], play: Play) -> None:
+    host = hosts[0]
+    keys = play.home / ".ssh"
+    keys.mkdir(mode=0o700)
+    for name, key in (("fleet", str(play.folder / "fleet")), ("node", host.key)):
+        shutil.copy(key, keys / name)
+        shutil.copy(f"{key}.pub", keys / f"{name}.pub")
+    names = [f"access_{step}" for step in ("login", "switch", "key_out", "prove")]
+    assert set(names) == {path.stem for path in (ROOT / "plugins" / "modules").glob("access_*.py")}
+    examples = [re.search(r'^EXAMPLES = r"""\n(.*?)^"""', (ROOT / "plugins" / "modules" / f"{name}.py").read_text(), re.DOTALL | re.MULTILINE)
+                for name in names]
+    tasks = "".join(re.sub("^", "    ", found[1], flags=re.MULTILINE).rstrip(" ") for found in examples if found)
+    book = "- hosts: all\n  gather_facts: false\n  become: false\n  tasks:\n" + tasks
+    out = play.run(play.inventory(host), playbook=book.replace("user: debian", f"user: {host.user}").replace("[debian]", f"[{host.user}]"))
+    assert re.search(r"ok=4 +changed=[23] ", out)
+    assert_done(host, play.folder)
+    assert (play.home / ".ansible" / "hybridops_fleet" / "known_hosts").exists()

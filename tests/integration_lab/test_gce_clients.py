@@ -100,6 +100,16 @@ def test_google_cloud_compute_lists_the_fleet(gce: Gce, python: str, project: Pr
     assert result == {"aggregated": PROD, "running": ["dual-1", "lb-1", "web-1"]}
 
 
+def test_google_cloud_compute_reads_a_shared_vpc(gce: Gce, python: str, project: Project) -> None:
+    result = witness(gce, python, "cloud_compute.py", "shared", project)
+    assert result["resources"] == [["acme-dev", "PROJECT"]]
+    assert result["of the host itself"] == ""
+    assert len(result["usable"]) == 5
+    assert f"{project.name}/regions/us-east1/subnetworks/default" in result["usable"]
+    assert project.send("GET", "getXpnResources").body["resources"]
+    project.do("POST", "disableXpnResource", {"xpnResource": {"id": "acme-dev", "type": "PROJECT"}})
+
+
 def test_google_cloud_compute_knows_the_errors(gce: Gce, python: str, project: Project) -> None:
     gce.control("projects", {"project": "closed-to-us"})
     assert witness(gce, python, "cloud_compute.py", "errors", project) == {
@@ -194,6 +204,10 @@ def test_metadata_server_of_an_instance(gce: Gce, python: str, project: Project)
 
 
 # -- gcloud ------------------------------------------------------------------------------------------------------
+NEEDS_GCLOUD = pytest.mark.skipif(
+    shutil.which("gcloud") is None, reason="needs gcloud on the PATH; without it the emulator is proved with Google's libraries only")
+
+
 def gcloud(gce: Gce, *words: str, settings: dict[str, str] | None = None) -> str:
     """Output of one gcloud command, with the lab's settings unless others are given."""
     finished = subprocess.run(
@@ -203,10 +217,7 @@ def gcloud(gce: Gce, *words: str, settings: dict[str, str] | None = None) -> str
     return finished.stdout
 
 
-@pytest.mark.skipif(
-    shutil.which("gcloud") is None,
-    reason="gcloud is not installed: the emulator is proved with Google's libraries only",
-)
+@NEEDS_GCLOUD
 def test_gcloud_lists_creates_changes_and_deletes(gce: Gce, project: Project) -> None:
     listed = gcloud(gce, "compute", "instances", "list", "--format=value(name,status)")
     assert dict(line.split("\t") for line in listed.splitlines()) == PROD
@@ -243,10 +254,7 @@ def test_gcloud_lists_creates_changes_and_deletes(gce: Gce, project: Project) ->
     )
 
 
-@pytest.mark.skipif(
-    shutil.which("gcloud") is None,
-    reason="gcloud is not installed: the emulator is proved with Google's libraries only",
-)
+@NEEDS_GCLOUD
 def test_gcloud_activates_a_service_account(gce: Gce, tmp_path: Path) -> None:
     """Without the settings of `env` that spare the activation."""
     spared = ("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", "CLOUDSDK_AUTH_TOKEN_HOST")

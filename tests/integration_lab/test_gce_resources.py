@@ -54,6 +54,36 @@ def test_a_shared_vpc_serves_another_projects_instance(gce: Gce, gce_project: Pr
     host.do("DELETE", "regions/us-central1/subnetworks/s")
 
 
+def test_a_host_project_serves_its_service_projects_and_those_who_may(gce: Gce, gce_project: Project) -> None:
+    host = Project(gce)
+    host.do("POST", "enableXpnHost")
+    host.do("POST", "enableXpnResource", {"xpnResource": {"id": gce_project.name, "type": "PROJECT"}})
+    assert gce_project.get("getXpnHost")["name"] == host.name
+    assert "name" not in host.get("getXpnHost")
+    assert host.get("getXpnResources")["resources"] == [{"id": gce_project.name, "type": "PROJECT"}]
+    subnetwork = f"projects/{host.name}/regions/us-central1/subnetworks/default"
+    body = instance("vm", networkInterfaces=[{"subnetwork": subnetwork}])
+    assert "compute.subnetworks.use" in gce_project.send("POST", VMS, body).body["error"]["message"]
+
+    user = gce.user_token({gce_project.name: "admin", host.name: "networkUser"})
+    place = f"compute/v1/projects/{host.name}/aggregated/subnetworks"
+    assert gce.send("GET", place, token=user).status == 403
+    first = gce.send("GET", f"{place}/listUsable?maxResults=2&serviceProject={gce_project.name}", token=user).body
+    assert len(first["items"]) == 2
+    rest = gce.send("GET", f"{place}/listUsable?serviceProject={gce_project.name}", token=user).body
+    assert subnetwork in {row["subnetwork"].partition("/v1/")[2] for row in rest["items"]}
+    assert "items" not in gce.send("GET", f"{place}/listUsable?serviceProject=acme-dev", token=user).body
+    gce_project.token = user
+    assert gce_project.create("vm", networkInterfaces=[{"subnetwork": subnetwork}])["networkInterfaces"]
+    rule = {"name": "r", "network": f"projects/{host.name}/global/networks/default", "allowed": [{"IPProtocol": "icmp"}]}
+    assert "Cross project" in gce_project.send("POST", "global/firewalls", rule).body["error"]["message"]
+    assert host.send("POST", "disableXpnHost").status == 400
+    host.do("POST", "disableXpnResource", {"xpnResource": {"id": gce_project.name, "type": "PROJECT"}})
+    assert "Cross-project" in gce_project.send("POST", VMS, {**body, "name": "vm-2"}).body["error"]["message"]
+    gce_project.do("DELETE", f"{VMS}/vm")
+    host.do("POST", "disableXpnHost")
+
+
 def test_access_configs_come_and_go(gce_project: Project) -> None:
     assert nat(gce_project.create("vm", networkInterfaces=[{}])) is None
     gce_project.do(

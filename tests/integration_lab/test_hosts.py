@@ -20,7 +20,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import gce_lab
+import openstack
 import pytest
 
 STATE = Path(os.environ.get("FLEET_LAB_STATE", "/nonexistent"))
@@ -28,7 +30,7 @@ LAB = Path(__file__).parents[1] / "lab"
 LOGIN_SECONDS = 120  # a busy machine; a quiet one needs five
 
 pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not (STATE / "run/hosts/ready").exists(), reason="no lab with hosts (python3 tests/lab up --hosts, as root)"
+    os.geteuid() != 0 or not (STATE / "run/hosts/ready").exists(), reason="needs booted hosts: python3 tests/lab up --hosts, as root on Linux"
 )
 
 
@@ -105,7 +107,6 @@ def controller(tmp_path_factory: pytest.TempPathFactory) -> Controller:
 # -- OpenStack ------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def floating() -> Any:
-    openstack = pytest.importorskip("openstack")
     return openstack.connect(cloud="floating")
 
 
@@ -189,7 +190,6 @@ def test_ten_hosts_at_once(floating: Any, controller: Controller, record_propert
 
 # -- EC2 ------------------------------------------------------------------------------------------------------
 def test_ec2_life(controller: Controller) -> None:
-    boto3 = pytest.importorskip("boto3")
     ec2 = boto3.client("ec2", region_name="us-east-1")
     name = f"t-{secrets.token_hex(4)}"
     ec2.import_key_pair(KeyName=name, PublicKeyMaterial=controller.public.encode())

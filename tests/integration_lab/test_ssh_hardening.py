@@ -47,7 +47,8 @@ def hosts(adopted: list[Host]) -> Iterator[list[Host]]:  # noqa: F811
 printf '[Service]\\nRuntimeDirectoryPreserve=yes\\n' >/etc/systemd/system/ssh.service.d/keep.conf
 systemctl stop 'hybridops-fleet-hardening-restore-*' 2>/dev/null
 rm -rf /var/lib/hybridops-fleet /run/hybridops-fleet /etc/systemd/system/sysinit.target.wants/hybridops* /etc/systemd/system/ssh.socket.d
-systemctl daemon-reload; systemctl disable -q --now ssh.socket; systemctl stop ssh.service; systemctl enable -q ssh; mkdir -p /run/sshd; pkill -u ops; true""")
+systemctl daemon-reload; systemctl disable -q --now ssh.socket; systemctl stop ssh.service
+systemctl enable -q ssh; mkdir -p /run/sshd; pkill -u ops; true""")
         host.fresh()
         public = (host.folder / "fleet.pub").read_text().strip()
         host.root(f"""useradd -m -s /bin/bash -p '*' ops; mkdir -p /home/ops/.ssh /root/.ssh

@@ -8,7 +8,7 @@ As with nodes there are two layers where something is concluded: an image carrie
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -26,6 +26,11 @@ def reach_rank(role: str) -> int:
     return REACHES.index(role) if role in REACHES else len(REACHES)
 
 
+def meet(first: Collection[str], second: Collection[str]) -> bool:
+    """Whether two things that are offered in these zones can be had together; empty means everywhere."""
+    return not first or not second or not set(first).isdisjoint(second)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class CatalogImage:
     """An image that nodes can be made from.
@@ -33,7 +38,7 @@ class CatalogImage:
     id: what the create call takes; family: a name under which the newest of a series is found (GCE image family; None
     elsewhere). created: ISO 8601, UTC. min_disk_gib, min_memory_mib: the least a flavor must have, 0 when not told.
     usable: whether a node can be made from it now; why_not: the cloud's word when not. public: everybody's, not the
-    account's own.
+    account's own. legacy: not usable because its publisher has withdrawn it, yet the cloud takes it: it is used when it is named.
     """
 
     id: str
@@ -50,6 +55,7 @@ class CatalogImage:
     usable: bool = True
     why_not: str = ""
     login: LoginEvidence = LoginEvidence()
+    legacy: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +91,9 @@ class CatalogNetwork:
     families that the network has. how: family -> what has to be done for it: "direct" (the address on the interface is
     it), "assigned" (the cloud maps one when the node starts), "floating" (an address must be attached), "none" (there is
     no way to a public one). why: family -> the reason of both, as a clause. usable: whether nodes may be attached;
-    default: the cloud's own choice when none is named. zone: where it is, None for everywhere in the region.
+    default: the cloud's own choice when none is named. zones: where nodes can be attached to it, empty for everywhere.
+    aliases: other names and ids that mean it, among others perhaps (its VPC's). rank orders networks that are otherwise equal
+    (smaller is preferred: near before far, own before another project's).
     """
 
     id: str
@@ -94,10 +102,12 @@ class CatalogNetwork:
     how: Mapping[str, str] = field(default_factory=dict)
     why: Mapping[str, str] = field(default_factory=dict)
     cidrs: tuple[str, ...] = ()
-    zone: str | None = None
+    zones: tuple[str, ...] = ()
     usable: bool = True
     why_not: str = ""
     default: bool = False
+    aliases: tuple[str, ...] = ()
+    rank: int = 0
     extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -159,6 +169,6 @@ def _flavor(flavor: CatalogFlavor) -> dict[str, Any]:
 def _network(network: CatalogNetwork) -> dict[str, Any]:
     return {
         "id": network.id, "name": network.name, "role": network.role, "reach": dict(network.reach), "how": dict(network.how),
-        "why": dict(network.why), "cidrs": list(network.cidrs), "zone": network.zone, "usable": network.usable,
+        "why": dict(network.why), "cidrs": list(network.cidrs), "zones": list(network.zones), "usable": network.usable,
         "why_not": network.why_not, "default": network.default,
     }

@@ -16,7 +16,7 @@ from . import assemble
 from .errors import Failure, FleetError
 from .fleet_file import Cloud, Filters
 from .providers.base import Provider, Run
-from .providers.registry import PROVIDERS
+from .providers.registry import PROVIDERS, load_libraries
 from .retry import Patience
 from .shape import Node, NodeEvidence
 
@@ -57,6 +57,11 @@ def collect(clouds: Sequence[Cloud], settings: Settings) -> list[Answer]:
     return _Collector(settings).run(clouds)
 
 
+def read(provider: Provider, scopes: Sequence[str], settings: Settings) -> list[Answer]:
+    """The answers of these scopes of a cloud that is open, in their order; failures are answers too."""
+    return _Collector(settings).run_opened(provider, scopes)
+
+
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
     """Python's cyclic garbage collector off for the duration.
@@ -85,12 +90,20 @@ class _Collector:
         self.changed = threading.Condition()
 
     def run(self, clouds: Sequence[Cloud]) -> list[Answer]:
+        load_libraries(clouds)
         for number, cloud in enumerate(clouds):
             self._add((number, -1), cloud, None, lambda number=number, cloud=cloud: self._open(number, cloud))  # type: ignore[misc]
-        for _number in range(self.settings.workers):
+        return self._answers(self.settings.workers)
+
+    def run_opened(self, provider: Provider, scopes: Sequence[str]) -> list[Answer]:
+        self._add_scopes(0, provider, scopes)
+        return self._answers(min(self.settings.workers, len(scopes)))
+
+    def _answers(self, workers: int) -> list[Answer]:
+        for _number in range(workers):
             self._start_worker()
         self._wait()
-        for _number in range(self.settings.workers):
+        for _number in range(workers):
             self.jobs.put(None)
         return [self.answers[place] for place in sorted(self.answers)]
 
@@ -146,11 +159,13 @@ class _Collector:
     def _open(self, number: int, cloud: Cloud) -> None:
         run = run_for(cloud, self.settings)
         provider = PROVIDERS[cloud.provider].open(cloud, run)
-        scopes = provider.scopes()
-        for order, scope in enumerate(scopes):
-            self._add((number, order), cloud, scope,
-                      lambda order=order, scope=scope: self._read(number, order, provider, scope))  # type: ignore[misc]
+        self._add_scopes(number, provider, provider.scopes())
         self._finish((number, -1), None)
+
+    def _add_scopes(self, number: int, provider: Provider, scopes: Sequence[str]) -> None:
+        for order, scope in enumerate(scopes):
+            self._add((number, order), provider.cloud, scope,
+                      lambda order=order, scope=scope: self._read(number, order, provider, scope))  # type: ignore[misc]
 
     def _read(self, number: int, order: int, provider: Provider, scope: str) -> None:
         cloud, run = provider.cloud, provider.run
@@ -182,8 +197,8 @@ def _concluded(evidence: NodeEvidence, cloud: Cloud) -> Node:
 
 
 def wanted(evidence: NodeEvidence, filters: Filters, states: frozenset[str]) -> bool:
-    """Whether a node passes the filters: its state, all tags, any of the names (shell patterns, case kept)."""
-    if evidence.state not in states:
+    """Whether a node passes the filters: its state, all tags, any of the names (shell patterns, case kept), any of the ids."""
+    if evidence.state not in states or (filters.ids and evidence.id not in filters.ids):
         return False
     if filters.names and not any(fnmatch.fnmatchcase(evidence.name or evidence.id, pattern) for pattern in filters.names):
         return False

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .errors import FleetFileError
+from .name_patterns import start_of
 from .network_role import OperatorRoles
 from .options import Option, check_all
 from .providers.registry import PROVIDERS
@@ -116,11 +117,18 @@ class Bastion:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Filters:
-    """Which nodes are wanted. tags: tag -> accepted values (shell patterns), empty tuple for any value."""
+    """Which nodes are wanted; what is empty filters nothing. tags: tag -> accepted values (shell patterns), empty tuple for
+    any value; names: shell patterns; ids: as they are."""
 
     states: tuple[str, ...]
     tags: Mapping[str, tuple[str, ...]]
     names: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+
+    @property
+    def single(self) -> bool:
+        """Whether single nodes are wanted, so that there may be none in most places that are asked."""
+        return bool(self.ids) or (bool(self.names) and all(start_of(pattern).whole for pattern in self.names))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,4 +14,5 @@ def from_console(text: str) -> tuple[str, ...]:
     blocks = _BLOCK.findall(text)
     if not blocks:
         return ()
-    return tuple(dict.fromkeys(f"{kind} {key}" for kind, key in _KEY.findall(blocks[-1])))
+    whole = blocks[-1].rpartition("-----BEGIN")[2]  # one that a crash has cut off may stand before it
+    return tuple(dict.fromkeys(f"{kind} {key}" for kind, key in _KEY.findall(whole)))

@@ -1,6 +1,6 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Steps 3 to 5: from requirements to nodes with an address, and their end. The order of steps, the same on every cloud.
+"""Steps 3 to 5: from requirements to nodes with an address. The order of steps, the same on every cloud.
 
 Safe to be run again after an end at any moment, and beside itself: a node is looked up by its name before it is asked for,
 the request carries a token that stays the same, everything made for it carries its mark, and what a failed creation has made
@@ -8,72 +8,34 @@ is removed. Many nodes are asked for at the same time and waited for together.
 """
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import dataclasses
 import hashlib
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .catalog import Catalog, CatalogFlavor
-from .collect import Answer, Settings, collect
+from .ending import wait_gone
 from .errors import FleetError
+from .finding import GONE, asked, has_address, living, look_up, nodes_of, tag_changes
 from .fleet_file import Cloud
+from .network_choice import networks_of, pick_network
 from .opened import Opened
-from .providers.actions import MARK, Actions, Order, Status
+from .outcomes import POLL, Making, Outcome, at_once, copied, failures_into
+from .providers.actions import MARK, Order, Status
 from .requirement import NetworkWish, Requirement
-from .selection import Choice, choose, pick_network
-from .shape import STATES, Node
+from .selection import Choice, choose
+from .shape import Node
 
-K = TypeVar("K")
-
-POLL = 1.0  # seconds between two looks at nodes that are waited for
 REPICKS = 8  # other choices tried when a chosen image or zone turns out not to be had
 CLEAN_UP = 180.0  # seconds left for removing what a failed creation has made
 SHOWN = 60.0  # seconds at most until the cloud's list shows what was made, once it runs
 CHOOSE_AGAIN = ("image_gone", "taken", "capacity")
 EXTRA = 10.0  # seconds for an address of a family that comes along unasked
 UNSEEN = 20  # looks at a node that was made and is not listed, before it is taken for gone
-
-_GONE = ("deleting",)
-_ALL_STATES = tuple(STATES)
+_LIKELIEST = {"running": 0, "pending": 1}  # of several nodes with one name, the one to go on with until the provider has settled it
 
 
-@dataclasses.dataclass(slots=True)
-class Outcome:
-    """What became of one requirement. did: what was done, in words, in order; left: what a failure left behind (only when
-    told to keep it, or when it could not be removed)."""
-
-    name: str
-    node: Node | None = None
-    choice: Choice | None = None
-    did: list[str] = dataclasses.field(default_factory=list)
-    failure: FleetError | None = None
-    left: list[str] = dataclasses.field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.did)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Making:
-    """How to make nodes. timeout: seconds to wait for each; workers: requests at the same time; keep_failed: leave what a
-    failed creation has made, to be looked at; say: told a node's name and a word on its progress, from any thread."""
-
-    timeout: float
-    workers: int
-    settings: Settings
-    check: bool = False
-    keep_failed: bool = False
-    say: Callable[[str, str], None] = lambda name, word: None
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-
-
-# ------------------------------------------------------------------------------------------------- present
 def present(cloud: Cloud, requirements: Sequence[Requirement], making: Making) -> list[Outcome]:
     """One node for each requirement, whatever was there before. Failures are in the outcomes, so that one lost node does
     not lose the others; raises FleetError only when the cloud as a whole could not be asked, before anything was made."""
@@ -82,9 +44,10 @@ def present(cloud: Cloud, requirements: Sequence[Requirement], making: Making) -
 
 @dataclasses.dataclass(slots=True)
 class _Job:
-    """One node on its way. broken: id of a node of ours in state error that it replaces. order: what is asked for, None when
-    nothing is to be done but to set tags. asked: whether the cloud was asked to make it. others: the node that counts was made
-    by another run. without: ids that turned out not to be had."""
+    """One node on its way. broken: id of a node of ours in state error that it replaces. twins: ids of all nodes of ours with
+    its name, when runs that were ended left more than one. order: what is asked for, None when nothing is to be done but to
+    set tags. asked: whether the cloud was asked to make it. others: the node that counts was made by another run. without: ids
+    that turned out not to be had."""
 
     requirement: Requirement
     outcome: Outcome
@@ -93,6 +56,7 @@ class _Job:
     node_id: str | None = None
     existed: bool = False
     broken: str | None = None
+    twins: tuple[str, ...] = ()
     asked: bool = False
     others: bool = False
     without: set[str] = dataclasses.field(default_factory=set)
@@ -149,13 +113,14 @@ class _Present:
         job = _Job(requirement, Outcome(requirement.name))
         with failures_into(job.outcome, self.cloud, None):
             job.scope = self._scope(requirement)
-            if len(found) > 1:
+            if len(found) > 1 and not all_of_one(found, requirement.name):
                 told = ", ".join(f"{node.id} in {scope}" if scope else node.id for scope, node in found)
                 raise FleetError(
                     f"make node {requirement.name}", code="ambiguous", why=f"{len(found)} machines have that name: {told}",
                     fix="Remove or rename all but one, or choose another name.")
             if found:
-                scope, node = found[0]
+                scope, node = min(found, key=lambda place: _LIKELIEST.get(place[1].state, len(_LIKELIEST)))
+                job.twins = tuple(other.id for _scope, other in found) if len(found) > 1 else ()
                 if requirement.scope and scope != requirement.scope:
                     raise FleetError(
                         f"make node {requirement.name}", code="exists", why=f"{node.id} of that name is in {scope}",
@@ -180,6 +145,8 @@ class _Present:
         if node is None:
             return False
         ours = MARK in node.tags
+        if job.twins and node.state in _LIKELIEST:
+            return False
         if node.state == "error":
             if not ours:
                 job.outcome.failure = self._at(job, FleetError(
@@ -220,6 +187,19 @@ class _Present:
                         self._as_it_is(job, catalog)
                     else:
                         self._choose(job, catalog)
+                        self._check(job)
+
+    def _check(self, job: _Job) -> None:
+        """What would be refused for sure, or give a node that nobody can log in to."""
+        order, actions = job.order, self.opened.actions(job.scope)
+        if order is None:
+            raise AssertionError("order is known here")
+        actions.check(order)
+        # in check mode the key may be one that an earlier task would have made
+        if order.key_name and not order.public_key and not actions.key_store and not self.making.check:
+            raise FleetError(
+                f"make node {job.name}", why=f"key '{order.key_name}' is not in the key ring of this controller, and the cloud keeps none by name",
+                code="no_key", fix="Make it with module ssh_key first, or give 'public_key'.")
 
     def _catalog(self, scope: str, jobs: Sequence[_Job]) -> Catalog:
         new = [job for job in jobs if not job.existed]
@@ -262,9 +242,7 @@ class _Present:
         node, wish = job.outcome.node, job.requirement.network
         if node is None:
             raise AssertionError("node is known here")
-        places = {place for interface in node.interfaces for place in (interface.network_id, interface.network) if place}
-        networks = [network for network in catalog.networks if network.id in places] or [
-            network for network in catalog.networks if network.name in places]
+        networks = networks_of(node, catalog.networks)
         families = wish.families or ("ipv4",)
         network = None
         if networks:
@@ -290,6 +268,7 @@ class _Present:
             attached = order.network is not None and any(order.network.how.get(family) == "floating" for family in order.families)
             if attached or node.state == "running":  # the address of a pending one may still come by itself
                 did.append("would get a public address")
+        did += [f"would remove {twin}, which runs that were ended made beside {node.id}" for twin in job.twins if twin != node.id]
         changes = tag_changes(node, self.opened.actions(job.scope).adapted_tags(job.requirement.tags))
         if changes:
             did.append(f"tags would be set: {', '.join(sorted(changes))}")
@@ -357,8 +336,11 @@ class _Present:
                     missing[key] = 0 if status else missing.get(key, 0) + 1
                     if status:
                         seen[key] = status
-                    if self._arrived(waiting[key], status, missing[key]):
+                    job = waiting[key]
+                    if self._arrived(job, status, missing[key]):
                         del waiting[key]
+                    elif job.node_id != node:
+                        waiting[scope, str(job.node_id)] = waiting.pop(key)
             if not waiting:
                 return
             if late:
@@ -370,7 +352,7 @@ class _Present:
     def _arrived(self, job: _Job, status: Status | None, times_missing: int) -> bool:
         """Whether waiting for a node is over: it runs, it failed, or it has vanished."""
         if status is None:
-            if times_missing < UNSEEN:
+            if times_missing < UNSEEN or self._superseded(job):
                 return False
             job.outcome.failure = self._at(job, FleetError(
                 f"make node {job.name}", code="vanished", why=f"the cloud does not know {job.node_id} any more",
@@ -379,12 +361,28 @@ class _Present:
         if status.state == "running":
             self.making.say(job.name, f"runs after {self.making.clock() - self.began:.0f} s")
             return True
+        if status.state == "deleting" and self._superseded(job):
+            return False
         if status.state in ("error", "deleting", "stopped"):
             job.outcome.failure = self._at(job, FleetError(
                 f"make node {job.name}", code="node_error", fix="Read the cloud's words; correct the requirement or ask the cloud's operator.",
                 why=f"{job.node_id} went to state {status.state}" + (f": {status.fault}" if status.fault else "")))
             return True
         return False
+
+    def _superseded(self, job: _Job) -> bool:
+        """Whether another run has made a node of that name, too, and removed this one as the surplus: then that one is waited for."""
+        try:
+            rows = living(look_up(self.cloud, [job.name], self.making.settings)).get(job.name, [])
+        except FleetError:  # then it is told as it looks from here
+            return False
+        others = [node.id for scope, node in rows if scope == job.scope and node.id != job.node_id and node.tags.get(MARK) == job.name]
+        if len(others) != 1:
+            return False
+        self.making.say(job.name, f"another run made {others[0]} at the same time; waiting for that one")
+        job.outcome.did.append(f"{job.node_id} gave way to {others[0]} of another run")
+        job.node_id, job.others = others[0], True
+        return True
 
     def _too_late(self, job: _Job, status: Status | None) -> FleetError:
         told = f"it is {status.state}" + (f" ({status.doing})" if status.doing else "") if status else "it has not shown up"
@@ -401,6 +399,12 @@ class _Present:
         if right != job.node_id:
             job.outcome.did.append(f"another run made {right} at the same time; removed {job.node_id}")
             job.node_id, job.others = right, True
+        surplus = [twin for twin in job.twins if twin not in (right, job.node_id)]
+        for twin in surplus:
+            actions.delete(twin)
+            job.outcome.did.append(f"removed {twin}, which a run that was ended had made beside {right}")
+        if surplus:
+            wait_gone(actions, surplus, CLEAN_UP, self.making)
         word = actions.publish(job.order, job.node_id)
         if word:
             job.outcome.did.append(word)
@@ -465,8 +469,8 @@ class _Present:
         pending = list(jobs)
         while pending:
             late = self.making.clock() >= ends
-            answers = _asked(self.cloud, [job.name for job in pending], self.making.settings)
-            found = {node.id: node for _scope, node in _nodes(answers) if node.state not in _GONE}
+            answers = asked(self.cloud, [job.name for job in pending], self.making.settings)
+            found = {node.id: node for _scope, node in nodes_of(answers) if node.state not in GONE}
             troubles = {answer.scope: answer.failure.error for answer in answers if answer.failure}
             left = []
             for job in pending:
@@ -498,28 +502,13 @@ class _Present:
         return copied(failure).at(self.cloud.name, job.scope or None)
 
 
-def copied(failure: FleetError) -> FleetError:
-    """One failure may be that of several nodes, each of which adds its own words."""
-    return FleetError(
-        failure.what, why=failure.why, fix=failure.fix, code=failure.code, cloud=failure.cloud, scope=failure.scope,
-        transient=failure.transient, retry_after=failure.retry_after)
+def all_of_one(found: Sequence[tuple[str, Node]], name: str) -> bool:
+    """Whether these nodes were all made for one name in one place, by runs that raced and were ended before they had settled it."""
+    return len({scope for scope, _node in found}) == 1 and all(node.tags.get(MARK) == name for _scope, node in found)
 
 
 def _add(failure: FleetError, fix: str) -> None:
     failure.fix = f"{failure.fix.rstrip('.')}. {fix}" if failure.fix else fix
-
-
-@contextlib.contextmanager
-def failures_into(outcome: Outcome, cloud: Cloud, scope: str | None) -> Iterator[None]:
-    """What goes wrong with one node becomes its outcome, so that the others are not lost."""
-    try:
-        yield
-    except FleetError as failure:
-        outcome.failure = copied(failure).at(cloud.name, scope or None)
-    except Exception as surprise:
-        outcome.failure = FleetError(
-            f"see to node {outcome.name}", why=f"{type(surprise).__name__}: {surprise}", code="defect", cloud=cloud.name, scope=scope or None,
-            fix="This is a defect of the collection; please report it with the output of -vvv.")
 
 
 def not_to_be_had(code: str, order: Order, provider: str, catalog: Catalog) -> set[str]:
@@ -528,9 +517,9 @@ def not_to_be_had(code: str, order: Order, provider: str, catalog: Catalog) -> s
         return {order.image.id}
     if provider == "metal":
         return {order.flavor.id} if code in ("taken", "capacity") else set()
-    if code == "capacity" and order.network and order.network.zone and order.zone is None:
-        zone = order.network.zone  # the zone is full, whatever subnet of it is asked for
-        return {order.network.id, *(network.id for network in catalog.networks if network.zone == zone)}
+    if code == "capacity" and order.network and order.network.zones and order.zone is None:
+        full = set(order.network.zones)  # whatever network of these zones is asked for
+        return {order.network.id, *(network.id for network in catalog.networks if network.zones and full.issuperset(network.zones))}
     return set()
 
 
@@ -545,188 +534,6 @@ def _no_address(job: _Job, seconds: float) -> FleetError:
         why=f"waited {seconds:.0f} s for {kind.strip()} address; the cloud shows: {node.why.public_ip}")
 
 
-def there(cloud: Cloud, names: Sequence[str], making: Making) -> list[Outcome]:
-    """The nodes of those names, which must be there, one of each."""
-    found = living(look_up(cloud, names, making.settings))
-    outcomes = []
-    for name in names:
-        nodes = [node for _scope, node in found.get(name, [])]
-        outcome = Outcome(name, nodes[0] if len(nodes) == 1 else None)
-        if len(nodes) != 1:
-            outcome.failure = FleetError(
-                f"find node {name}", cloud=cloud.name, code="ambiguous" if nodes else "not_found",
-                why=f"{len(nodes)} machines have that name: {', '.join(node.id for node in nodes)}" if nodes else "the cloud has no such node",
-                fix="Choose by id with node_power." if nodes else "Make it with state: present or started.")
-        outcomes.append(outcome)
-    return outcomes
-
-
-# -------------------------------------------------------------------------------------------------- absent
-@dataclasses.dataclass(slots=True)
-class _End:
-    """What goes for one name or id. dying: nodes of that name that are on their way out already; marks: values of the mark
-    whose bearers go too, none where a node with that mark stays."""
-
-    outcome: Outcome
-    nodes: list[tuple[str, Node]] = dataclasses.field(default_factory=list)
-    dying: list[tuple[str, Node]] = dataclasses.field(default_factory=list)
-    marks: tuple[str, ...] = ()
-
-
-def absent(cloud: Cloud, names: Sequence[str], ids: Sequence[str], making: Making) -> list[Outcome]:
-    """The end of nodes, and of everything made for them, also of what an earlier run left. A node that this collection did
-    not make (no mark) goes only when its id is given, and then nothing else does."""
-    opened = Opened(cloud, making.settings)
-    there = list(_nodes(look_up(cloud, [] if ids else names, making.settings)))
-    ends = [_named(cloud, name, there) for name in names] + [_identified(node_id, there) for node_id in ids]
-    todo = [end for end in ends if not end.outcome.failure]
-    act = _foretell if making.check else _end
-
-    def go(end: _End) -> None:
-        with failures_into(end.outcome, cloud, end.nodes[0][0] if end.nodes else None):
-            act(end, opened, making)
-
-    at_once(todo, go, making.workers)
-    return [end.outcome for end in ends]
-
-
-def _named(cloud: Cloud, name: str, there: Sequence[tuple[str, Node]]) -> _End:
-    """What goes with a name. Nothing, with the failure, when a machine of that name is not ours."""
-    rows = [(scope, node) for scope, node in there if (node.name or node.id) == name]
-    alive = [(scope, node) for scope, node in rows if node.state not in _GONE]
-    end = _End(Outcome(name, alive[0][1] if alive else None))
-    strangers = [node.id for _scope, node in alive if MARK not in node.tags]
-    if strangers:
-        end.outcome.failure = FleetError(
-            f"remove node {name}", code="not_ours", cloud=cloud.name,
-            why=f"{', '.join(strangers)} of that name was not made by this collection (no tag {MARK})",
-            fix="If this machine is meant, give its id instead of its name.")
-        return end
-    end.nodes = alive
-    end.dying = [(scope, node) for scope, node in rows if node.state in _GONE and MARK in node.tags]
-    end.marks = tuple(dict.fromkeys([name, *(node.tags[MARK] for _scope, node in alive)]))
-    return end
-
-
-def _identified(node_id: str, there: Sequence[tuple[str, Node]]) -> _End:
-    """What goes with an id. What carries the node's mark stays when another living node carries it, too: it may be that one's."""
-    rows = [(scope, node) for scope, node in there if node.id == node_id]
-    if not rows:
-        return _End(Outcome(node_id))
-    scope, node = rows[0]
-    alive = node.state not in _GONE
-    end = _End(Outcome(node.name or node_id, node if alive else None))
-    (end.nodes if alive else end.dying).append((scope, node))
-    mark = node.tags.get(MARK)
-    if mark and not any(other.tags.get(MARK) == mark for _scope, other in there if other.id != node_id and other.state not in _GONE):
-        end.marks = (mark,)
-    return end
-
-
-def _foretell(end: _End, opened: Opened, making: Making) -> None:
-    end.outcome.did += [f"would remove {node.id}" for _scope, node in end.nodes]
-    for mark in end.marks:
-        end.outcome.did += [f"would remove {word}" for scope in opened.scopes for word in opened.actions(scope).leftovers(mark)]
-
-
-def _end(end: _End, opened: Opened, making: Making) -> None:
-    outcome = end.outcome
-    if end.nodes:
-        making.say(outcome.name, "being removed")
-    for scope, node in end.nodes:
-        opened.actions(scope).delete(node.id)
-    for scope in dict.fromkeys(scope for scope, _node in end.nodes + end.dying):
-        wait_gone(opened.actions(scope), [node.id for place, node in end.nodes + end.dying if place == scope], making.timeout, making)
-    outcome.did += [f"removed {node.id}" for _scope, node in end.nodes]
-    if end.nodes:
-        making.say(outcome.name, "removed")
-    for scope in opened.scopes:
-        actions = opened.actions(scope)
-        for mark in end.marks:
-            # also without a node: what a run that was killed has left
-            if any(place == scope for place, _node in end.nodes) or actions.leftovers(mark):
-                outcome.did += [f"removed {word}" for word in actions.clean(mark)]
-
-
-def wait_gone(actions: Actions, node_ids: Sequence[str], seconds: float, making: Making) -> None:
-    """Until the cloud does not know the nodes any more, or only as deleted ones. Raises FleetError (timeout)."""
-    ends = making.clock() + seconds
-    while True:
-        try:
-            statuses = actions.status(node_ids)
-        except FleetError as failure:
-            if not failure.transient or making.clock() >= ends:
-                raise
-            statuses = None
-        if statuses is not None and not statuses:
-            return
-        if statuses and making.clock() >= ends:
-            told = ", ".join(f"{node} is {status.state}" + (f" ({status.doing})" if status.doing else "") for node, status in statuses.items())
-            raise FleetError("remove nodes", why=f"waited {seconds:g} s for their end; {told}", code="timeout",
-                             fix="Raise 'timeout' and run again, or ask the cloud why it takes so long.")
-        making.sleep(POLL)
-
-
-# ------------------------------------------------------------------------------------------------- helpers
 def token_of(cloud: Cloud, scope: str, name: str) -> str:
     """A token that is equal for equal requests: of the same name in the same place. At most 64 letters and digits."""
     return hashlib.sha256(f"{cloud.provider}/{cloud.name}/{scope}/{name}".encode()).hexdigest()[:32]
-
-
-def look_up(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
-    """The nodes of those names (all nodes without names) in every scope of the cloud. Raises the first FleetError: a part
-    that cannot be asked may hold the node."""
-    answers = _asked(cloud, names, settings)
-    for answer in answers:
-        if answer.failure:
-            raise answer.failure.error
-    return answers
-
-
-def _asked(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
-    # a pattern's signs are no part of a node's name
-    filters = dataclasses.replace(cloud.filters, states=_ALL_STATES, tags={}, names=tuple(names))
-    return collect([dataclasses.replace(cloud, filters=filters)], dataclasses.replace(settings, states=_ALL_STATES))
-
-
-def living(answers: Sequence[Answer]) -> dict[str, list[tuple[str, Node]]]:
-    """Name -> (scope, node) of every node that is not on its way out."""
-    found: dict[str, list[tuple[str, Node]]] = {}
-    for scope, node in _nodes(answers):
-        if node.state not in _GONE:
-            found.setdefault(node.name or node.id, []).append((scope, node))
-    return found
-
-
-def living_by_id(answers: Sequence[Answer], ids: Sequence[str]) -> dict[str, tuple[str, Node]]:
-    """Id -> (scope, node) of those that are there."""
-    return {node.id: (scope, node) for scope, node in _nodes(answers) if node.id in ids and node.state not in _GONE}
-
-
-def _nodes(answers: Sequence[Answer]) -> Iterator[tuple[str, Node]]:
-    for answer in answers:
-        for node in answer.nodes:
-            yield answer.scope or "", node
-
-
-def has_address(node: Node, requirement: Requirement, families: Sequence[str]) -> bool:
-    """Whether the node has the address that was asked for: of all these families, of any one when there are none."""
-    known = {"ipv4": node.public_ipv4, "ipv6": node.public_ipv6}
-    if requirement.network.reachable != "public":
-        known = {"ipv4": node.public_ipv4 or node.private_ipv4, "ipv6": node.public_ipv6 or node.private_ipv6}
-        families = requirement.network.families
-    return all(known[family] for family in families) if families else any(known.values())
-
-
-def tag_changes(node: Node, wanted: Mapping[str, str]) -> dict[str, str | None]:
-    """Tags that are wanted and that the node has not, or has with another value. Others are nobody's business."""
-    return {key: value for key, value in wanted.items() if node.tags.get(key) != value}
-
-
-def at_once(items: Sequence[K], act: Callable[[K], Any], workers: int) -> None:
-    """Do it for all items, that many at a time; the first exception of any is raised when all are done."""
-    if not items:
-        return
-    with concurrent.futures.ThreadPoolExecutor(max_workers=min(workers, len(items))) as pool:
-        for done in [pool.submit(act, item) for item in items]:
-            done.result()

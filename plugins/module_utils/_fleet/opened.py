@@ -1,15 +1,15 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One cloud of the fleet file, opened for acting on its nodes: its scopes, and the actions of each."""
+"""One cloud of the fleet file, opened for looking at its nodes and acting on them with one login: its scopes, and the actions of each."""
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 
-from .collect import Settings, run_for
+from .collect import Answer, Settings, read, run_for
 from .errors import FleetError
-from .fleet_file import Cloud
+from .fleet_file import Cloud, Filters
 from .providers.actions import Actions
 from .providers.registry import PROVIDERS
 
@@ -28,6 +28,7 @@ class Opened:
 
     def __init__(self, cloud: Cloud, settings: Settings) -> None:
         self.cloud = cloud
+        self.settings = settings
         self._lock = threading.Lock()
         self._actions: dict[str, Actions] = {}
         try:
@@ -35,6 +36,10 @@ class Opened:
             self.scopes: Sequence[str] = self._provider.scopes()
         except FleetError as failure:
             raise failure.at(cloud.name) from None
+
+    def read(self, filters: Filters) -> list[Answer]:
+        """The nodes of every scope that pass these filters, whatever those of the fleet file say; failures are answers too."""
+        return read(self._provider.asking(filters), self.scopes, self.settings)
 
     def first_scope(self) -> str:
         """The scope that is meant when none is named; "" for all of them together, where the provider offers that."""

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .errors import FleetError
+from .finding import living_in
 from .fleet_file import Cloud
-from .making import POLL, Making, Outcome, at_once, copied, failures_into, living_by_id, look_up
 from .opened import Opened
+from .outcomes import POLL, Making, Outcome, at_once, copied, failures_into
 from .providers.actions import Status
 from .shape import Node
 
@@ -27,18 +28,26 @@ class _Switch:
     node: Node
 
 
-def bring(cloud: Cloud, outcomes: Sequence[Outcome], state: str, making: Making, *, wait: bool = True) -> None:
-    """Bring the nodes of these outcomes to a state of power; failures and what was done go into the outcomes."""
+def bring(
+    cloud: Cloud, outcomes: Sequence[Outcome], state: str, making: Making, *, wait: bool = True, opened: Opened | None = None,
+    scopes: Mapping[str, str] | None = None,
+) -> None:
+    """Bring the nodes of these outcomes to a state of power; failures and what was done go into the outcomes.
+
+    opened: the cloud, when it is open already; scopes: node's id -> its scope, when that is known already.
+    """
     todo = [outcome for outcome in outcomes if outcome.node and not outcome.failure and _needs(outcome.node, state)]
     if making.check:
         for outcome in todo:
-            outcome.did.append(f"would be {state}")
+            if outcome.node and outcome.node.state != _ON_ITS_WAY[state]:
+                outcome.did.append(f"would be {state}")
         return
     if not todo:
         return
     try:
-        opened = Opened(cloud, making.settings)
-        scopes = _scopes(cloud, [outcome.node.id for outcome in todo if outcome.node], making)
+        opened = opened or Opened(cloud, making.settings)
+        if scopes is None:
+            scopes = {node_id: scope for node_id, (scope, _node) in living_in(opened, [outcome.node.id for outcome in todo if outcome.node]).items()}
         switches = [_Switch(outcome, scopes.get(outcome.node.id) or opened.first_scope(), outcome.node) for outcome in todo if outcome.node]
     except FleetError as failure:
         for outcome in todo:  # what became of the nodes before stays told
@@ -47,16 +56,11 @@ def bring(cloud: Cloud, outcomes: Sequence[Outcome], state: str, making: Making,
     at_once(switches, lambda switch: _ask(switch, opened, state, making), making.workers)
     if wait:
         _wait([switch for switch in switches if not switch.outcome.failure], opened, state, making)
-        _read_again(cloud, switches, making)
+        _read_again(opened, switches)
 
 
 def _needs(node: Node, state: str) -> bool:
     return state == "rebooted" or node.state != _TARGET[state]
-
-
-def _scopes(cloud: Cloud, ids: Sequence[str], making: Making) -> dict[str, str]:
-    found = living_by_id(look_up(cloud, [], making.settings), ids)
-    return {node_id: scope for node_id, (scope, _node) in found.items()}
 
 
 def _ask(switch: _Switch, opened: Opened, state: str, making: Making) -> None:
@@ -110,16 +114,14 @@ def _wait(switches: Sequence[_Switch], opened: Opened, state: str, making: Makin
         making.sleep(POLL)
 
 
-def _read_again(cloud: Cloud, switches: Sequence[_Switch], making: Making) -> None:
+def _read_again(opened: Opened, switches: Sequence[_Switch]) -> None:
     """The nodes as they are now: addresses may have come or gone with the power."""
     changed = [switch for switch in switches if not switch.outcome.failure]
-    if not changed:
-        return
     try:
-        found = living_by_id(look_up(cloud, [], making.settings), [switch.node.id for switch in changed])
+        found = living_in(opened, [switch.node.id for switch in changed])
     except FleetError as failure:
         for switch in changed:
-            switch.outcome.failure = copied(failure).at(cloud.name)
+            switch.outcome.failure = copied(failure).at(opened.cloud.name)
         return
     for switch in changed:
         if switch.node.id in found:

@@ -15,7 +15,7 @@ from .._fleet.collect import Settings
 from .._fleet.errors import FleetError, FleetFileError
 from .._fleet.fleet_file import DEFAULT_STATES, Cloud, parse_clouds
 from .._fleet.options import Option
-from .._fleet.providers.registry import PROVIDERS
+from .._fleet.providers.registry import PROVIDERS, load_libraries
 
 T = TypeVar("T")
 
@@ -64,18 +64,23 @@ class Clouds:
         clouds = parse_clouds({name: entry}, source)
         if not clouds:
             raise FleetError(f"cloud '{name}' is switched off", why=f"enabled: false in {source}", fix="Set enabled: true.", code="disabled")
+        load_libraries(clouds)  # here, as the work on several clouds is done by threads
         return clouds[0]
 
 
 def definitions_of(text: str | None) -> dict[str, Any]:
     """Settings of clouds by name, from option 'definitions'. Raises FleetError."""
+    return mapping_of(text, "'definitions' is not a mapping of cloud names to their settings", "Use 'fleet' with 'cloud', or 'definition'.")
+
+
+def mapping_of(text: str | None, otherwise: str, fix: str) -> dict[str, Any]:
+    """The mapping in an option that is JSON, empty when it was not given. Raises FleetError, saying what is wrong and the mend."""
     try:
         found = json.loads(text or "{}")
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise FleetError("'definitions' is not a mapping of cloud names to their settings", code="argument",
-                         fix="Use 'fleet' with 'cloud', or 'definition'.")
+        raise FleetError(otherwise, fix=fix, code="argument")
     return found
 
 

@@ -3,22 +3,22 @@
 """What module ssh_key does: the pair on disk, and its public part where each cloud keeps keys."""
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from .._fleet import key_ring
-from .._fleet.collect import Settings
 from .._fleet.errors import FleetError
+from .._fleet.finding import GONE, look_in
 from .._fleet.fleet_file import Cloud
-from .._fleet.making import at_once, living, living_by_id, look_up
 from .._fleet.opened import Opened, at
+from .._fleet.outcomes import at_once, copied
 from .._fleet.providers.actions import MARK, Actions
 from .._fleet.shape import Node
+from . import key_files
 from .front import Clouds, settings_of
 
 
@@ -35,13 +35,21 @@ def key(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
         if not values["name"]:
             raise FleetError(f"keys[{number}]: has no name", fix="Give the key a name.", code="argument")
         wishes.append(Wish(clouds.named(row.get("cloud")), **values))
+    named = [(wish.cloud.name, wish.scope, wish.name) for wish in wishes]
+    twice = sorted({name for cloud, scope, name in named if named.count((cloud, scope, name)) > 1})
+    if twice:
+        raise FleetError(f"'keys' names {', '.join(twice)} more than once", fix="Give every key of a cloud a name of its own.", code="argument")
+    places = _enter(module, wishes)
     results: dict[int, dict[str, Any]] = {}
     failures: dict[int, FleetError] = {}
     act = _present if given["state"] == "present" else _absent
 
     def go(pair: tuple[int, Wish]) -> None:
         try:
-            results[pair[0]] = act(module, pair[1])
+            place = places[pair[1].cloud.name]
+            if isinstance(place, FleetError):
+                raise copied(place)
+            results[pair[0]] = act(module, pair[1], place)
         except FleetError as failure:
             failures[pair[0]] = failure.at(pair[1].cloud.name)
         except OSError as problem:
@@ -79,141 +87,122 @@ class Wish:
     force: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """A cloud that is open, for all of its keys. there: of the names of keys, those that living nodes have; looked up only for
+    keys that are wanted for new nodes."""
+
+    opened: Opened
+    there: frozenset[str]
+
+
+def _enter(module: AnsibleModule, wishes: Sequence[Wish]) -> dict[str, _Place | FleetError]:
+    """By cloud's name: the cloud, or why it cannot be asked."""
+    places: dict[str, _Place | FleetError] = {}
+
+    def enter(cloud: Cloud) -> None:
+        mine = [wish for wish in wishes if wish.cloud.name == cloud.name]
+        names = [wish.name for wish in mine if module.params["for_new_nodes"] and not key_files.exists(wish.private_key_file)]
+        try:
+            opened = Opened(cloud, settings_of(module, timeout=module.params["timeout"]))
+            found = _living(opened, names=names) if names else []
+            places[cloud.name] = _Place(opened, frozenset(node.name or node.id for _scope, node in found))
+        except FleetError as failure:
+            places[cloud.name] = failure
+
+    at_once(list({wish.cloud.name: wish.cloud for wish in wishes}.values()), enter, module.params["workers"])
+    return places
+
+
 _OWN = ("name", "private_key_file", "public_key", "node", "login_user", "scope", "force")
 
 
 # ------------------------------------------------------------------------------------------------- present
-def _present(module: AnsibleModule, wish: Wish) -> dict[str, Any]:
-    cloud = wish.cloud
-    settings = settings_of(module, timeout=module.params["timeout"])
-    opened = Opened(cloud, settings)
+def _present(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]:
+    cloud, opened = wish.cloud, place.opened
     scope = _scope(opened, wish.scope)
     ring = key_ring.folder(module.params["key_dir"], os.environ)
     did: list[str] = []
-    if module.params["for_new_nodes"] and not _new(wish, settings):
+    # none yet, or the run that made the node was ended before its key was taken out again
+    new = bool(module.params["for_new_nodes"]) and not key_files.exists(wish.private_key_file)
+    if new and wish.name in place.there:
         return _result(module, wish, None, None, [])
     public = _public_key(module, wish, did)
     actions = opened.actions(scope)
     stored = "key store" if actions.key_store else "instance metadata" if wish.node else "key ring"
-    if public is None:  # check mode, and the pair is not there yet
-        return _result(module, wish, None, stored, [*did, "would be stored"])
-    if key_ring.read(ring, cloud.name, wish.name) != public:
-        did.append("added to the key ring of this controller")
-        if not module.check_mode:
-            key_ring.write(ring, cloud.name, wish.name, public)
+    held = key_ring.read(ring, cloud.name, wish.name)
     with at(cloud, scope):
         if actions.key_store:
-            did += _store(actions, wish, public, check=module.check_mode)
+            did += _store(actions, wish, public, leftover=new, check=module.check_mode)
+        elif held and not (wish.force or new) and (public is None or key_ring.blob(held) != key_ring.blob(public)):
+            raise _differs(wish, "the key ring of this controller")
+    if public is None or held != public:
+        did.append("added to the key ring of this controller")
+        if public and not module.check_mode:
+            key_ring.write(ring, cloud.name, wish.name, public)
     if not actions.key_store and wish.node:
-        node_scope, node = _node(cloud, settings, wish.node)
+        node_scope, node = _node(opened, wish.node)
         node_actions = opened.actions(node_scope)
         with at(cloud, node_scope):
-            if key_ring.blob(public) not in map(key_ring.blob, node_actions.node_keys(node.id)):
+            if public is None or key_ring.blob(public) not in map(key_ring.blob, node_actions.node_keys(node.id)):
                 did.append(f"added to the metadata of {node.id}")
-                if not module.check_mode:
+                if public and not module.check_mode:
                     node_actions.add_node_key(node.id, wish.login_user, public)
     return _result(module, wish, public, stored, did)
 
 
-def _new(wish: Wish, settings: Settings) -> bool:
-    """Whether a key is needed for the node of the key's name: there is none yet, or the run that made it was ended before its
-    key was taken out again."""
-    path = wish.private_key_file
-    return bool(path and os.path.exists(os.path.expanduser(path))) or not living(look_up(wish.cloud, [wish.name], settings)).get(wish.name)
+def _public_key(module: AnsibleModule, wish: Wish, did: list[str]) -> str | None:
+    """The public key that is given, else that of the private key file, which is made when it is not there."""
+    if wish.public_key:
+        return key_files.line(wish.public_key)
+    if not wish.private_key_file:
+        raise FleetError(f"make key {wish.name}", why="neither 'private_key_file' nor 'public_key' is given", code="argument",
+                         fix="Name the file for the private part, or give the public part of a key that exists.")
+    return key_files.public_key(module, wish.name, wish.private_key_file, did)
 
 
-def _store(actions: Actions, wish: Wish, public: str, *, check: bool) -> list[str]:
-    """Put the key into the cloud's key store; what was done."""
+def _store(actions: Actions, wish: Wish, public: str | None, *, leftover: bool, check: bool) -> list[str]:
+    """Put the key into the cloud's key store; what was done. public: None for one that check mode keeps from being made.
+    leftover: whether one of ours that is there may be replaced, as its node is not: a run that was ended has left it, perhaps on
+    another controller."""
     known = actions.find_key(wish.name)
-    differs = known is not None and known.public_key is not None and key_ring.blob(known.public_key) != key_ring.blob(public)
-    if differs and not wish.force:
-        raise FleetError(
-            f"store key {wish.name}", why="the key store has another key of that name", code="key_differs",
-            fix="Choose another name, remove it with state: absent, or replace it with force: true.")
+    there = known.public_key if known else None
+    differs = there is not None and (public is None or key_ring.blob(there) != key_ring.blob(public))
+    if differs and not (wish.force or (leftover and known is not None and known.ours)):
+        raise _differs(wish, "the key store")
     if known is not None and not differs:
         return []
-    if not check:
+    if public and not check:
         if differs:
             actions.remove_key(wish.name)
         actions.add_key(wish.name, public)
     return ["replaced in the key store" if differs else "added to the key store"]
 
 
-def _public_key(module: AnsibleModule, wish: Wish, did: list[str]) -> str | None:
-    """The public key: the one given, else that of the private key file, which is made when it is not there."""
-    if wish.public_key:
-        return _line(wish.public_key)
-    path = wish.private_key_file and os.path.expanduser(wish.private_key_file)
-    if not path:
-        raise FleetError(f"make key {wish.name}", why="neither 'private_key_file' nor 'public_key' is given", code="argument",
-                         fix="Name the file for the private part, or give the public part of a key that exists.")
-    if not os.path.exists(path):
-        did.append(f"made {path}")
-        if module.check_mode:
-            return None
-        _generate(module, path, wish.name)
-    if os.stat(path).st_mode & 0o077:
-        did.append(f"mode of {path} set to 0600")
-        if not module.check_mode:
-            os.chmod(path, 0o600)
-    status, out, err = module.run_command([_keygen(module), "-y", "-P", "", "-f", path])
-    if status:
-        raise FleetError(f"read key {path}", why=_last_line(err), code="key_file",
-                         fix="It must be a private key in OpenSSH format without a passphrase; remove it to have a new one made.")
-    return _line(f"{' '.join(out.split()[:2])} {wish.name}")
-
-
-def _generate(module: AnsibleModule, path: str, comment: str) -> None:
-    """An ed25519 pair; the file appears whole, with mode 0600, or not at all."""
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as spare:
-            fresh = os.path.join(spare, "key")
-            status, _out, err = module.run_command([_keygen(module), "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", fresh])
-            if status:
-                raise FleetError(f"make key {path}", why=_last_line(err), fix="Look at ssh-keygen on this machine.", code="ssh_keygen")
-            os.chmod(fresh, 0o600)
-            with contextlib.suppress(FileExistsError):  # another run was faster; then that one's key counts
-                os.link(fresh, path)
-    except OSError as problem:
-        raise FleetError(f"make key {path}", why=problem.strerror or str(problem), fix="Choose a folder that can be written.", code="disk") from None
-
-
-def _keygen(module: AnsibleModule) -> str:
-    found = module.get_bin_path("ssh-keygen")
-    if not found:
-        raise FleetError("make a key", why="ssh-keygen is not installed", fix="Install the OpenSSH client.", code="ssh_keygen")
-    return str(found)
-
-
-def _last_line(text: str) -> str:
-    return next((line for line in reversed(text.strip().splitlines()) if line), "no word of it")
-
-
-def _line(text: str) -> str:
-    line = " ".join(text.split())
-    if len(line.split()) < 2 or not line.split()[1].startswith("AAAA"):
-        raise FleetError("read the public key", why="it is not a line of the form 'ssh-ed25519 AAAA... comment'", code="argument",
-                         fix="Give the contents of the .pub file.")
-    return line
+def _differs(wish: Wish, where: str) -> FleetError:
+    return FleetError(
+        f"store key {wish.name}", why=f"{where} has another key of that name", code="key_differs",
+        fix="Choose another name, remove it with state: absent, or replace it with force: true.")
 
 
 # -------------------------------------------------------------------------------------------------- absent
-def _absent(module: AnsibleModule, wish: Wish) -> dict[str, Any]:
-    """Out of the key store of every scope, of the metadata of nodes, of the ring, and off the disk."""
-    cloud = wish.cloud
-    settings = settings_of(module, timeout=module.params["timeout"])
-    opened = Opened(cloud, settings)
+def _absent(module: AnsibleModule, wish: Wish, place: _Place) -> dict[str, Any]:
+    """Out of the key store of every scope, of the metadata of nodes, of the ring, and off the disk. A key of that name which
+    is neither the one meant nor of this collection's making stays in the key store."""
+    cloud, opened = wish.cloud, place.opened
     ring = key_ring.folder(module.params["key_dir"], os.environ)
     path = wish.private_key_file and os.path.expanduser(wish.private_key_file)
-    public = wish.public_key or key_ring.read(ring, cloud.name, wish.name) or _public_of(module, path)
+    public = wish.public_key or key_ring.read(ring, cloud.name, wish.name) or key_files.public_part(module, path)
     did: list[str] = []
     for scope in [_scope(opened, wish.scope)] if wish.scope else opened.scopes:
         actions = opened.actions(scope)
         with at(cloud, scope):
             known = actions.find_key(wish.name) if actions.key_store else None
-            if known:
+            meant = known is not None and known.public_key is not None and public is not None and (
+                key_ring.blob(known.public_key) == key_ring.blob(public))
+            if known and not (known.ours or meant or wish.force):
+                module.warn(f"cloud '{cloud.name}': its key {wish.name} was not made by this collection, and stays; force: true removes it")
+            elif known:
                 public = public or known.public_key
                 did.append("removed from the key store" + (f" of {scope}" if len(opened.scopes) > 1 else ""))
                 if not module.check_mode:
@@ -231,24 +220,11 @@ def _absent(module: AnsibleModule, wish: Wish) -> dict[str, Any]:
     return _result(module, wish, public, None, did)
 
 
-def _public_of(module: AnsibleModule, path: str | None) -> str | None:
-    """The public part of a private key file, None when there is none that can be read."""
-    if not path or not os.path.exists(path):
-        return None
-    status, out, _err = module.run_command([_keygen(module), "-y", "-P", "", "-f", path])
-    return None if status else " ".join(out.split())
-
-
 def _out_of_metadata(module: AnsibleModule, wish: Wish, opened: Opened, public: str) -> list[str]:
     """Out of the metadata of the node that is named, else of all nodes that this collection made in clouds without key store."""
-    settings = settings_of(module, timeout=module.params["timeout"])
-    if wish.node:
-        nodes = _nodes(wish.cloud, settings, wish.node)
-    elif all(opened.actions(scope).key_store for scope in opened.scopes):
+    if all(opened.actions(scope).key_store for scope in opened.scopes):
         return []
-    else:
-        found = living(look_up(wish.cloud, [], settings)).values()
-        nodes = [pair for pairs in found for pair in pairs if MARK in pair[1].tags]
+    nodes = _nodes(opened, wish.node) if wish.node else _living(opened, tags={MARK: None})
     did = []
     for scope, node in nodes:
         actions = opened.actions(scope)
@@ -270,18 +246,20 @@ def _scope(opened: Opened, wanted: str | None) -> str:
     return wanted
 
 
-def _nodes(cloud: Cloud, settings: Settings, wanted: str) -> list[tuple[str, Node]]:
+def _living(opened: Opened, **wanted: Any) -> list[tuple[str, Node]]:
+    return [(scope, node) for scope, node in look_in(opened, **wanted) if node.state not in GONE]
+
+
+def _nodes(opened: Opened, wanted: str) -> list[tuple[str, Node]]:
     """(scope, node) of those with that id, or else that name; none when it is gone."""
-    answers = look_up(cloud, [], settings)
-    by_id = living_by_id(answers, [wanted])
-    return list(by_id.values()) or living(answers).get(wanted, [])
+    return _living(opened, ids=[wanted]) or _living(opened, names=[wanted])
 
 
-def _node(cloud: Cloud, settings: Settings, wanted: str) -> tuple[str, Node]:
+def _node(opened: Opened, wanted: str) -> tuple[str, Node]:
     """(scope, node) of a name or an id."""
-    found = _nodes(cloud, settings, wanted)
+    found = _nodes(opened, wanted)
     if len(found) != 1:
-        raise FleetError(f"find node {wanted}", cloud=cloud.name, code="ambiguous" if found else "not_found",
+        raise FleetError(f"find node {wanted}", cloud=opened.cloud.name, code="ambiguous" if found else "not_found",
                          why=f"{len(found)} machines have that name" if found else "the cloud has no such node",
                          fix="Give its id; node_info lists the nodes.")
     return found[0]

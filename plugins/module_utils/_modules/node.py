@@ -10,17 +10,19 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._fleet import key_ring, making, powering, requirement
+from .._fleet import ending, finding, key_ring, making, powering, requirement
 from .._fleet.errors import FleetError
 from .._fleet.fleet_file import Cloud
-from .._fleet.making import Making, Outcome
+from .._fleet.outcomes import Making, Outcome, at_once, copied
 from .._fleet.providers.actions import MARK
 from .._fleet.records import as_dict
 from .._fleet.requirement import Requirement
-from .front import Clouds, described, progress, settings_of
+from .front import Clouds, described, mapping_of, progress, settings_of
 
 _OWN = ("image", "flavor", "network", "scope", "zone", "ssh_key", "public_key", "login_user", "tags", "security", "user_data")
 _LONGEST_LIST = 1000  # nodes of one task
+OF_ALL = "all"
+"""Key of the task's own user data in option hidden_user_data, where that of a row has the row's number."""
 
 
 def node(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def node(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
     if given["id"]:
         if given["state"] != "absent":
             raise FleetError("'id' is for state: absent only", fix="Name the node with 'name'.", code="argument")
-        return _result(module, making.absent(clouds.named(), [], [given["id"]], plan))
+        return _result(module, ending.absent(clouds.named(), [], [given["id"]], plan))
     rows = _rows(given)
     batches: dict[str, list[dict[str, Any]]] = {}
     places = [(row.pop("cloud", None) or given["cloud"] or "", str(row.get("name"))) for row in rows]
@@ -44,7 +46,7 @@ def node(module: AnsibleModule, clouds: Clouds) -> dict[str, Any]:
     def go(name: str) -> None:
         done.update({(name, outcome.name): outcome for outcome in _go(module, work[name], plan)})
 
-    making.at_once(list(work), go, len(work))
+    at_once(list(work), go, len(work))
     return _result(module, [done[place] for place in places])
 
 
@@ -72,8 +74,8 @@ def _go(module: AnsibleModule, batch: _Batch, plan: Making) -> list[Outcome]:
     cloud = batch.cloud
     try:
         if state == "absent":
-            return making.absent(cloud, batch.names, [], plan)
-        outcomes = making.there(cloud, batch.names, plan) if state in ("stopped", "rebooted") else making.present(cloud, batch.wanted, plan)
+            return ending.absent(cloud, batch.names, [], plan)
+        outcomes = finding.there(cloud, batch.names, plan) if state in ("stopped", "rebooted") else making.present(cloud, batch.wanted, plan)
         strangers = [f"{outcome.name} ({outcome.node.id})" for outcome in outcomes if outcome.node and MARK not in outcome.node.tags]
         if strangers and state in ("present", "started"):
             module.warn(f"cloud '{cloud.name}': not made by this collection, and taken as it is: {', '.join(strangers)}")
@@ -81,19 +83,23 @@ def _go(module: AnsibleModule, batch: _Batch, plan: Making) -> list[Outcome]:
             powering.bring(cloud, outcomes, state, plan)
         return outcomes
     except FleetError as failure:
-        return [Outcome(name, failure=making.copied(failure).at(cloud.name)) for name in batch.names]
+        return [Outcome(name, failure=copied(failure).at(cloud.name)) for name in batch.names]
 
 
 def _rows(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One requirement for each node, the task's own options filled in."""
-    common = {key: given[key] for key in _OWN}
+    hidden = mapping_of(given["hidden_user_data"], "'hidden_user_data' is not a mapping", "Use 'user_data', here or in 'nodes'.")
+    common = {**{key: given[key] for key in _OWN}, **({"user_data": hidden[OF_ALL]} if OF_ALL in hidden else {})}
     if given["nodes"] is not None:
+        if given["count"] != 1:
+            raise FleetError("'count' and 'nodes' are both given", fix="Leave 'count' out; 'nodes' names each node.", code="argument")
         rows = []
         for number, row in enumerate(given["nodes"]):
             unknown = sorted(set(row) - {"name", "cloud", *_OWN})
             if unknown:
                 raise FleetError(f"nodes[{number}]: unknown key '{unknown[0]}'", fix=f"Known keys: cloud, name, {', '.join(_OWN)}.", code="argument")
-            rows.append({**common, **row, "tags": {**common["tags"], **(row.get("tags") or {})}})
+            own = {"user_data": hidden[str(number)]} if str(number) in hidden else {}
+            rows.append({**common, **row, **own, "tags": {**common["tags"], **(row.get("tags") or {})}})
     else:
         count = given["count"]
         if not 0 < count <= _LONGEST_LIST:
@@ -136,8 +142,8 @@ def _result(module: AnsibleModule, outcomes: Sequence[Outcome]) -> dict[str, Any
     if module._diff:
         result["diff"] = _diff(outcomes, module.params["state"])
     if broken:
-        good = len(outcomes) - len(broken)
-        head = f"{len(broken)} of {len(outcomes)} nodes failed ({good} are there): " if len(outcomes) > 1 else ""
+        rest = "in check mode" if module.check_mode else f"{len(outcomes) - len(broken)} are there"
+        head = f"{len(broken)} of {len(outcomes)} nodes failed ({rest}): " if len(outcomes) > 1 else ""
         result["msg"] = head + "; ".join(str(outcome.failure) for outcome in broken)
     return result
 

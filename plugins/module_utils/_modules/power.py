@@ -10,9 +10,10 @@ from ansible.module_utils.basic import AnsibleModule
 from .._fleet import powering
 from .._fleet.collect import Settings
 from .._fleet.errors import FleetError
+from .._fleet.finding import living_in, tag_changes
 from .._fleet.fleet_file import DEFAULT_STATES, Cloud
-from .._fleet.making import Making, Outcome, living_by_id, look_up, tag_changes
 from .._fleet.opened import Opened, at
+from .._fleet.outcomes import Making, Outcome
 from .._fleet.records import as_dict
 from .front import described, progress, settings_of
 from .reading import select
@@ -25,12 +26,14 @@ def power(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
                   say=progress(given["progress_file"]))
     if not (given["names"] or given["ids"] or given["tags"] or given["all"]):
         raise FleetError("no node is chosen", fix="Give names, ids or tags, or all: true for every node of the cloud.", code="argument")
-    found = select(cloud, plan.settings, names=given["names"], ids=given["ids"], tags=given["tags"], states=DEFAULT_STATES)
+    opened = Opened(cloud, plan.settings)
+    found = select(opened, names=given["names"], ids=given["ids"], tags=given["tags"], states=DEFAULT_STATES)
     outcomes = [Outcome(node.name or node.id, node) for _scope, node in found]
     outcomes += [_missing(cloud, node_id) for node_id in given["ids"] if node_id not in {node.id for _scope, node in found}]
     exact = [name for name in given["names"] if not set("*?[") & set(name)]
     outcomes += [_missing(cloud, name) for name in exact if name not in {node.name or node.id for _scope, node in found}]
-    powering.bring(cloud, [outcome for outcome in outcomes if outcome.node], given["state"], plan, wait=given["wait"])
+    powering.bring(cloud, [outcome for outcome in outcomes if outcome.node], given["state"], plan, wait=given["wait"], opened=opened,
+                   scopes={node.id: scope for scope, node in found})
     broken = [outcome for outcome in outcomes if outcome.failure]
     result: dict[str, Any] = {
         "changed": any(outcome.changed for outcome in outcomes), "failed": bool(broken),
@@ -64,12 +67,13 @@ def tags(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
     drop = [key for key, value in given["tags"].items() if value is None]
     if given["scope"] and not module.check_mode and not module._diff:
         return _tag_at_once(cloud, settings, given["scope"], given["id"], put, drop)
-    found = living_by_id(look_up(cloud, [], settings), [given["id"]]).get(given["id"])
+    opened = Opened(cloud, settings)
+    found = living_in(opened, [given["id"]]).get(given["id"])
     if not found:
         raise FleetError(f"tag node {given['id']}", why="the cloud has no such node", cloud=cloud.name, code="not_found",
                          fix="Correct 'id'; node_info lists the nodes.")
     scope, node = found
-    actions = Opened(cloud, settings).actions(scope)
+    actions = opened.actions(scope)
     with at(cloud, scope):
         changes = tag_changes(node, actions.adapted_tags(put))
         changes.update({key: None for key in drop if key in node.tags})

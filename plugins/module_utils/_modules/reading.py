@@ -10,11 +10,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from .._fleet import catalog as catalogs
-from .._fleet.collect import Settings, collect
 from .._fleet.errors import FleetError
+from .._fleet.finding import passing
 from .._fleet.fleet_file import DEFAULT_STATES, Cloud, Filters
-from .._fleet.making import at_once
 from .._fleet.opened import Opened
+from .._fleet.outcomes import at_once
 from .._fleet.records import as_dict
 from .._fleet.shape import Node
 from .front import settings_of
@@ -26,26 +26,21 @@ COMMON_WORDS = ("debian", "ubuntu", "rocky", "almalinux", "amazon", "rhel", "cen
 def nodes(module: AnsibleModule, cloud: Cloud) -> list[dict[str, Any]]:
     """Result of node_info."""
     given = module.params
-    settings = settings_of(module, timeout=given["timeout"])
-    found = select(cloud, settings, names=given["names"], ids=given["ids"], tags=given["tags"], states=given["states"] or DEFAULT_STATES)
+    opened = Opened(cloud, settings_of(module, timeout=given["timeout"]))
+    found = select(opened, names=given["names"], ids=given["ids"], tags=given["tags"], states=given["states"] or DEFAULT_STATES)
     if given["host_keys"]:
-        found = _with_host_keys(cloud, settings, found)
+        found = _with_host_keys(opened, found)
     return [as_dict(node) for _scope, node in found]
 
 
 def select(
-    cloud: Cloud, settings: Settings, *, names: Sequence[str], ids: Sequence[str], tags: Mapping[str, Any], states: Sequence[str],
+    opened: Opened, *, names: Sequence[str], ids: Sequence[str], tags: Mapping[str, Any], states: Sequence[str],
 ) -> list[tuple[str, Node]]:
     """(scope, node) of those that pass all filters. Raises the first FleetError of any part of the cloud."""
-    own = cloud.filters
-    filters = Filters(
-        states=tuple(states), names=tuple(names) or own.names,
-        tags={**own.tags, **{str(key): _wanted(value) for key, value in tags.items()}})
-    answers = collect([dataclasses.replace(cloud, filters=filters)], dataclasses.replace(settings, states=tuple(states)))
-    for answer in answers:
-        if answer.failure:
-            raise answer.failure.error
-    return [(answer.scope or "", node) for answer in answers for node in answer.nodes if not ids or node.id in ids]
+    own = opened.cloud.filters
+    return passing(opened, Filters(
+        states=tuple(states), names=tuple(names) or own.names, ids=tuple(ids),
+        tags={**own.tags, **{str(key): _wanted(value) for key, value in tags.items()}}))
 
 
 def _wanted(value: Any) -> tuple[str, ...]:
@@ -53,15 +48,14 @@ def _wanted(value: Any) -> tuple[str, ...]:
     return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in items if item is not None)
 
 
-def _with_host_keys(cloud: Cloud, settings: Settings, found: list[tuple[str, Node]]) -> list[tuple[str, Node]]:
-    opened = Opened(cloud, settings)
+def _with_host_keys(opened: Opened, found: list[tuple[str, Node]]) -> list[tuple[str, Node]]:
     told: dict[tuple[str, str], tuple[str, ...] | None] = {}
 
     def ask(pair: tuple[str, Node]) -> None:
         scope, node = pair
         told[scope, node.id] = opened.actions(scope).host_keys(node.id)
 
-    at_once([pair for pair in found if pair[1].state == "running"], ask, settings.workers)
+    at_once([pair for pair in found if pair[1].state == "running"], ask, opened.settings.workers)
     return [(scope, dataclasses.replace(node, host_keys=told.get((scope, node.id)) or node.host_keys)) for scope, node in found]
 
 

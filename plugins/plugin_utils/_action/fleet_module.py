@@ -10,11 +10,13 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -24,6 +26,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._modules.front imp
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain, templated
 
 FLEET_VARIABLE = "HYBRIDOPS_FLEET_FILE"
+NEVER_SHOWN = ("definition", "definitions", "user_data", "hidden_user_data")  # arguments that may hold secrets
 LOOK = 0.3  # seconds between two looks at the progress
 
 
@@ -45,10 +48,10 @@ class FleetModule(ActionBase):
             return {**result, **self._execute({**arguments, "progress_file": progress.path}, task_vars)}
 
     def _execute(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """The module's result, without the settings of the clouds: they may hold secrets."""
-        answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        """The module's result, without the arguments that may hold secrets."""
+        answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self._with_own_python(task_vars or {}))
         told = answer.get("invocation", {}).get("module_args", {})
-        for key in ("definition", "definitions"):
+        for key in NEVER_SHOWN:
             told.pop(key, None)
         return answer
 
@@ -97,6 +100,18 @@ class FleetModule(ActionBase):
                 return str(candidate)
         raise FleetError("read the fleet file", why=f"there is no {path}, neither beside the playbook nor in {os.getcwd()}", code="not_found",
                          fix="Correct 'fleet'.")
+
+    def _with_own_python(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """On this machine the module runs with Ansible's own Python, which has the SDKs, unless the operator named one. Ansible
+        does so for the implied localhost; one that stands in an inventory would get whatever Python the system has."""
+        host = self._task.delegate_to
+        delegated = task_vars.get("ansible_delegated_vars") or {}
+        used = delegated.get(host, {}) if host else task_vars
+        named = str(C.config.get_config_value("INTERPRETER_PYTHON", variables=used))
+        if not self._is_local() or not named.startswith("auto"):
+            return task_vars
+        own = {**used, "ansible_python_interpreter": sys.executable}
+        return {**task_vars, "ansible_delegated_vars": {**delegated, host: own}} if host else own
 
     def _is_local(self) -> bool:
         """Whether the module runs on this machine, so that it can write where we read."""

@@ -6,14 +6,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import absent
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making, absent, look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 
-from .wishes import PREFIX, TAG, run_of
+from .wishes import PREFIX, run_of
 
 
 def clean(cloud: Cloud, names: Sequence[str], making: Making) -> tuple[list[str], list[str]]:
@@ -73,37 +75,31 @@ def sweep(cloud: Cloud, noted: Collection[str], spared: Collection[str], making:
     left: list[str] = []
     found: set[str] = set(noted)
     _try(left, "look for what was left", lambda: found.update(names_found(cloud, making)))
-    names = sorted(name for name in found if _meant(run_of(name), spared, only))
+    names = meant(found, spared, only)
     removed, more = clean(cloud, names, making)
     still: list[str] = []
     if not left and not more:
         _try(left, "look whether all is gone", lambda: still.extend(sorted(names_found(cloud, making))))
-    left += [*more, *(f"{name} is still there" for name in still if _meant(run_of(name), spared, only))]
+    left += [*more, *(f"{name} is still there" for name in meant(still, spared, only))]
     going = sorted({run for name in found if (run := run_of(name)) in spared and run})
     return Swept(cloud.name, tuple(removed), tuple(left), tuple(going))
 
 
 def names_found(cloud: Cloud, making: Making) -> set[str]:
-    """Names of nodes, keys and belongings of the suite that the cloud shows."""
+    """Names under the suite's prefix that nodes, keys, addresses, security groups and volumes carry, whoever made them."""
     names = set(_names_of(node for answer in look_up(cloud, [], making.settings) for node in answer.nodes if node.state != "deleting"))
     opened = Opened(cloud, making.settings)
     for scope in opened.scopes:
-        names |= _marked(opened.actions(scope))
+        names |= {name for name in opened.actions(scope).marked(PREFIX) if run_of(name) is not None}
     return names
 
 
 def _names_of(nodes: Iterable[Node]) -> Iterable[str]:
+    """Its own name and its mark: a run that ended while it asked for a second node of the name has left two that differ."""
     for node in nodes:
-        name = node.tags.get(MARK) or ""
-        if run_of(name) is not None or TAG in node.tags:
-            yield name or str(node.name)
+        yield from (name for name in (node.name, node.tags.get(MARK)) if name and MARK in node.tags and run_of(name) is not None)
 
 
-def _marked(actions: Actions) -> set[str]:
-    """Names under the suite's prefix that a key or a belonging carries, where the provider can list them."""
-    ask = getattr(actions, "marked", None)
-    return {name for name in ask(PREFIX) if run_of(name) is not None} if ask else set()
-
-
-def _meant(run: str | None, spared: Collection[str], only: str | None) -> bool:
-    return run is not None and run not in spared and (only is None or run == only)
+def meant(names: Iterable[str], spared: Collection[str], only: str | None) -> list[str]:
+    """Those of the names that a sweep removes, in order. spared, only: as ``sweep`` takes them."""
+    return sorted(name for name in names if (run := run_of(name)) is not None and run not in spared and only in (None, run))

@@ -11,9 +11,11 @@ from typing import Any
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making, look_up, token_of
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import token_of
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import Requirement
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.selection import Choice
@@ -112,6 +114,11 @@ class Course:
         if self.node is None:
             raise AssertionError("node is known here")
         return self.node
+
+    @property
+    def own_system(self) -> bool:
+        """Whether the node is a machine that came with its system, which nobody has given the node's key."""
+        return self.stored == "machine" and not (self.choice and self.choice.image)
 
     def requirement(self) -> Requirement:
         """The node's requirement with its key."""

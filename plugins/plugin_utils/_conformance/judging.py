@@ -27,12 +27,17 @@ CLOUD_S_NO = frozenset({
 
 def of_failure(failure: FleetError, *, timeout_is_no: bool = False) -> Answer:
     """The answer that a failure is. timeout_is_no: whether waiting in vain is one, too."""
-    told = str(failure)
+    told = words(failure)
     if failure.code == "unsupported":  # a machine of a rack file has no power switch to be judged
         return NONE, told
     if failure.code in CLOUD_S_NO or (timeout_is_no and failure.code == "timeout"):
         return NO, told
     return ERROR, told
+
+
+def words(failure: FleetError) -> str:
+    """A failure as evidence: without its place, which stands above it."""
+    return str(FleetError(failure.what, why=failure.why, fix=failure.fix))
 
 
 # ------------------------------------------------------------------------------------------------ steps 1 to 5
@@ -94,23 +99,28 @@ def request(node: Node, did: Sequence[str], seconds: float, *, first: str | None
     return YES, evidence
 
 
+_OFFICE = ", which only the outside of the cloud reaches, not the internet"
+
+
 def public_address(before: Node, after: Node | None, *, word: str = "", failure: FleetError | None = None) -> Answer:
     """before: the node as it came; after: when it was asked for an IPv4 address, word: what was done for it; failure: why it
     got none."""
-    role = _role(before, before.public_ipv4)
-    if before.public_ipv4 and role != "external":
-        return YES, f"{before.public_ipv4} by default ({before.why.public_ip})"
     if before.public_ipv4:
-        return PARTIAL, f"{before.public_ipv4} by default, which only the outside of the cloud reaches, not the internet ({before.why.public_ip})"
-    six = f"{before.public_ipv6} by default" if before.public_ipv6 else ""
+        return _by_ipv4(before, f"by default ({before.why.public_ip})")
     if after is not None and after.public_ipv4:
-        outside = ", which only the outside of the cloud reaches" if _role(after, after.public_ipv4) == "external" else ""
-        did = f" ({word})" if word else ""
-        return PARTIAL, f"IPv4 only when asked for: {after.public_ipv4}{outside}{did}" + (f"; IPv6 {six}" if six else "")
+        return _by_ipv4(after, "when it was asked for" + (f" ({word})" if word else ""))
+    if failure and failure.code not in CLOUD_S_NO:
+        return of_failure(failure)
     reason = (failure.why or failure.what) if failure else before.why.public_ip
-    if six:
-        return PARTIAL, f"only IPv6, {six}; no IPv4: {reason}"
+    if before.public_ipv6:
+        return PARTIAL, f"only IPv6, {before.public_ipv6}; no IPv4: {reason}"
     return NO, f"none to be had: {reason}"
+
+
+def _by_ipv4(node: Node, since: str) -> Answer:
+    if _role(node, node.public_ipv4) == "external":
+        return PARTIAL, f"{node.public_ipv4} {since}{_OFFICE}"
+    return YES, f"{node.public_ipv4} {since}"
 
 
 # --------------------------------------------------------------------------------------------------- around
@@ -129,6 +139,15 @@ def tags(
             f"changed: {', '.join(changed)}" if changed else ""]
     told = "; ".join(gap for gap in gaps if gap)
     return (PARTIAL, told) if told else (YES, f"{', '.join(sorted(kept))} of the request, and {', '.join(added)}, set later")
+
+
+def default_address(node: Node) -> Answer:
+    """node: as it came, without being asked for an address."""
+    if node.public_ipv4:
+        return _by_ipv4(node, f"without being asked for ({node.why.public_ip})")
+    if node.public_ipv6:
+        return PARTIAL, f"only IPv6, {node.public_ipv6}; no IPv4 unless it is asked for"
+    return NO, f"none unless it is asked for ({node.why.public_ip})"
 
 
 def private_address(node: Node) -> Answer:
@@ -171,6 +190,11 @@ def same_name(first: str, second: str, names: Mapping[str, str | None], name: st
     if names.get(second, name) != name:
         return PARTIAL, f"{second} was made, but is named {names[second]}"
     return YES, f"{first} and {second} are both named {name}"
+
+
+def name_taken(failure: FleetError) -> Answer:
+    """failure: with which the second request was refused."""
+    return NO, f"the second request was refused: {failure.why or failure.what}"
 
 
 def host_keys(early: Sequence[str] | None, late: Sequence[str] | None) -> Answer:

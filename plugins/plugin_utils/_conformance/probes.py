@@ -16,6 +16,7 @@ PROBES: Mapping[str, Callable[[Course], Answer]] = {
     "metadata": making.metadata,
     "pick": making.pick,
     "request": making.request,
+    "default_address": around.default_address,
     "public_address": making.public_address,
     "private_address": around.private_address,
     "ipv6": around.ipv6,

@@ -7,9 +7,12 @@ import dataclasses
 from collections.abc import Callable
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import powering
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import wait_gone
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Outcome, look_up, token_of, wait_gone
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import token_of
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Outcome
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 
@@ -33,11 +36,16 @@ def tags(course: Course) -> Answer:
     try:
         actions.tag(node.id, dict(added))
     except FleetError as failure:
-        if failure.code in ("auth", "denied", "forbidden"):
+        if failure.code not in (*judging.CLOUD_S_NO, "unsupported"):
             raise
     adapted = actions.adapted_tags(added)
     later = _until(course, lambda: _seen(course, node.id), lambda seen: all(seen.tags.get(key) == value for key, value in adapted.items()))
     return judging.tags(wanted, actions.adapted_tags(wanted), node.tags, added=adapted, later=later.tags if later else {})
+
+
+def default_address(course: Course) -> Answer:
+    """Asked before the node is asked for an address."""
+    return judging.default_address(course.living())
 
 
 def private_address(course: Course) -> Answer:
@@ -67,8 +75,8 @@ def same_name(course: Course) -> Answer:
         second = _twin(course)
     except FleetError as failure:
         if failure.code in ("exists", "conflict", "refused", "taken", "ambiguous"):
-            return NO, str(failure)
-        return ERROR, f"could not be asked: {failure}"
+            return judging.name_taken(failure)
+        return ERROR, f"could not be asked: {judging.words(failure)}"
     names: dict[str, str | None] = {}
     if second != first:
         names = {node.id: node.name for node in course.ours()}
@@ -103,7 +111,8 @@ def host_keys_early(course: Course) -> None:
         return
     course.keys_asked = True
     shell = any(check in course.plan.checks for check in ("login", "fleet_keys"))
-    ends = course.plan.clock() + min(course.plan.timeout, HOST_KEYS if shell else GLANCE)
+    waits = shell and course.cloud.provider != "metal"  # which has no console that is read: a source tells the keys at once or never
+    ends = course.plan.clock() + min(course.plan.timeout, HOST_KEYS if waits else GLANCE)
     while not course.early_keys:
         course.early_keys = course.actions().host_keys(course.living().id)
         if course.early_keys or course.plan.clock() >= ends:

@@ -8,7 +8,9 @@ import dataclasses
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import key_ring
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import PARTS, Catalog
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Outcome, look_up, present
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import present
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Outcome
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import NetworkWish
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.selection import Choice
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node

@@ -34,7 +34,7 @@ def _access(course: Course) -> Access | None:
 
 def login(course: Course) -> Answer:
     host_keys_early(course)
-    if course.stored == "machine" and not (course.choice and course.choice.image):
+    if course.own_system:
         return NONE, "the machine comes with its system, which knows its owner's keys and not the node's"
     access = _access(course)
     if access is None:

@@ -3,14 +3,13 @@
 """All clouds side by side: each in a thread of its own, its checks one after another."""
 from __future__ import annotations
 
-import contextlib
 import datetime
-import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.registry import load_libraries
 
 from .checks import ERROR, Finding
 from .course import Course, Plan
@@ -19,7 +18,6 @@ from .report import CloudReport, Report, ordered
 
 T = TypeVar("T")
 
-PROVIDERS_PACKAGE = "ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers"
 AT_ONCE = 16  # clouds worked on at the same time
 LOOK = 0.2  # seconds between two looks for a signal
 
@@ -51,7 +49,7 @@ def run(
 def side_by_side(clouds: Sequence[Cloud], act: Callable[[Cloud], T], lost: Callable[[Cloud, Exception], T]) -> list[T]:
     """What act returns for every cloud, in their order; lost tells what to take for one where it raised. The main thread stays free for
     signals; their handler raises a flag, and the threads end by it."""
-    preload(clouds)
+    load_libraries(clouds)
     results: dict[int, T] = {}
     gate = threading.Semaphore(AT_ONCE)
 
@@ -69,14 +67,6 @@ def side_by_side(clouds: Sequence[Cloud], act: Callable[[Cloud], T], lost: Calla
         while thread.is_alive():
             thread.join(LOOK)
     return [results[number] for number in range(len(clouds))]
-
-
-def preload(clouds: Sequence[Cloud]) -> None:
-    """Import the providers' libraries before there are threads: two that import one library at the same moment may wait for each
-    other for ever (seen with requests). What is missing is told when the cloud is opened."""
-    for provider in dict.fromkeys(cloud.provider for cloud in clouds):
-        with contextlib.suppress(Exception):
-            importlib.import_module(f"{PROVIDERS_PACKAGE}.{provider}.client")
 
 
 def yardstick_of(clouds: Sequence[Cloud], named: str | None) -> tuple[str | None, bool]:

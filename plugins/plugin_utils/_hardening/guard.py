@@ -95,7 +95,7 @@ class Guard:
         return "What was guarded comes back by itself; whether it has, could not be seen"
 
 
-def prove(action: Any, options: Options, switch: Mapping[str, Any], _facts: Mapping[str, Any]) -> dict[str, Any]:
+def prove(action: Any, options: Options, switch: Mapping[str, Any]) -> dict[str, Any]:
     """Confirm what an action plugin has just changed, over fresh connections of its own kind. Raises FleetError; the node is then as it was."""
     connection = action._connection
     # with data for the command Ansible asks for no terminal, as it does for its modules where pipelining is on

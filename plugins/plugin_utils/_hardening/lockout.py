@@ -21,7 +21,7 @@ _NOBODY_LOGS_IN = ("nologin", "false")
 class Login:
     """How Ansible gets in. user: before it becomes root; address: where it comes from, as the node sees it; keys: how many sshd finds for it;
     other_ways: a command or an authority that tells sshd of more; by_password: Ansible has a password for this connection; locked: the password
-    field begins with an exclamation mark; expired: the account is at its end; asks: sudo would ask for a password, and Ansible has one."""
+    field begins with an exclamation mark; expired: the account is at its end; loose: files of its keys that others can write to."""
 
     user: str
     address: str = ""
@@ -34,6 +34,7 @@ class Login:
     by_password: bool = False
     locked: bool = False
     expired: bool = False
+    loose: tuple[str, ...] = ()
 
 
 def of(facts: Mapping[str, Any], *, by_password: bool, port: int | None) -> Login:
@@ -46,7 +47,8 @@ def of(facts: Mapping[str, Any], *, by_password: bool, port: int | None) -> Logi
         user=user, address=str(login.get("address") or ""), to_address=str(login.get("to_address") or ""),
         port=int(login.get("to_port") or port or 22), groups=tuple(account.get("groups") or ()), shell=str(account.get("shell") or ""),
         keys=int(access.get("keys") or 0), other_ways=tuple(access.get("other_ways") or ()), by_password=by_password,
-        locked=bool(access.get("locked")), expired=bool(today and expires is not None and 0 < expires <= today))
+        locked=bool(access.get("locked")), loose=tuple(access.get("loose") or ()),
+        expired=bool(today and expires is not None and 0 < expires <= today))
 
 
 def sshd(login: Login, now: Mapping[str, Sequence[str]], wanted: Mapping[str, str]) -> list[str]:
@@ -65,6 +67,9 @@ def sshd(login: Login, now: Mapping[str, Sequence[str]], wanted: Mapping[str, st
         told.append(f"{login.user} has no authorized key and would be left without a password login: give it the fleet's key first (role access)")
     if after.get("pubkeyauthentication") == "no" and not login.by_password:
         told.append("PubkeyAuthentication would be no, and Ansible has no password for this host")
+    if wanted.get("strictmodes") == "yes" and _first(now, "strictmodes") == "no" and login.loose and not login.other_ways:
+        told.append(f"StrictModes would be yes, and sshd then looks at no key of {login.user}, as others can write to {', '.join(login.loose)}: "
+                    "take that right away (chmod go-w)")
     told += _lists(login, now, wanted)
     told += _listening(login, wanted)
     if wanted.get("usepam") == "no" and login.locked:

@@ -41,6 +41,15 @@ def report(decisions: Sequence[Decision], options: Options, items: Sequence[Mapp
     return rows
 
 
+def put_back(items: Sequence[Mapping[str, Any]], answer: dict[str, Any]) -> None:
+    """The node has taken back what is guarded, and what was told of it is no longer so."""
+    paths = {item["path"] for item in items if item.get("guarded") and item.get("path")}
+    for item, row in zip(items, answer["items"], strict=True):
+        if row["status"] == "changed" and (item.get("guarded") or item.get("path") in paths):
+            row.update(status="failed", why="put back, as no fresh connection got in", details=[])
+    answer["changed"] = any(row["status"] == "changed" for row in answer["items"])
+
+
 def failure(host: str, failed: Sequence[Mapping[str, Any]], reloads: Mapping[str, str]) -> str:
     """One sentence for the operator."""
     words = [f"{row['control']}: {row['what']}: {row['why']}" for row in failed] + [f"reload of {name}: {said}" for name, said in reloads.items()]

@@ -71,16 +71,28 @@ def denied(facts: Facts, options: Options, _control: Control) -> dict[str, Any]:
     """Accounts of the system that nobody logs in to are refused by name, so that a shell or a key that somebody gives them opens nothing."""
     if options.variables.get("deny_users") or any(options.variables.get(name) for name in ("allow_users", "allow_groups")):
         return {"apply": False, "why": "the operator's own lists say who may log in"}
+    values = facts["sshd"].get("root") or {}
+    elsewhere = [name for name in ("authorizedkeyscommand", "trustedusercakeys") if (values.get(name) or ["none"])[0] not in ("none", "x", "")]
+    if elsewhere or any(word.startswith("/") for word in " ".join(values.get("authorizedkeysfile") or []).split()):
+        return {"apply": False, "why": "keys of accounts come from elsewhere, so it cannot be seen which of them log in"}
     user = str((facts.get("login") or {}).get("user") or "")
     names = sorted(row["name"] for row in facts.get("accounts") or []
                    if 0 < row["uid"] < 1000 and row["shell"].endswith(("nologin", "false")) and not row.get("keys") and row["name"] != user)
-    names = [name for name in names if name in _OF_THE_SYSTEM]
+    named = {word for line in facts["sshd"].get("lines") or [] for word in str(line[4]).replace(",", " ").split()}
+    names = [name for name in names if name in _OF_THE_SYSTEM and name not in named]
     return {"settings": {"DenyUsers": " ".join(names)}} if names else {"apply": False, "why": "there is no such account"}
 
 
 _OF_THE_SYSTEM = frozenset({
     "adm", "backup", "bin", "daemon", "games", "gnats", "halt", "irc", "list", "lp", "mail", "man", "messagebus", "news", "nobody", "operator",
     "proxy", "shutdown", "sync", "sys", "systemd-network", "systemd-resolve", "systemd-timesync", "uucp", "www-data"})
+
+
+def others_words(facts: Facts, settings: Mapping[str, str], own: str) -> list[str]:
+    """Match blocks that give some a value of their own; they are somebody's decision, and stay."""
+    wanted = {keyword.lower(): value for keyword, value in settings.items()}
+    return [f"for some it stays {line[3]} (Match {line[4]}, {line[0]} line {line[1]})" for line in facts["sshd"].get("lines") or []
+            if line[4] and line[0] != own and line[2] in wanted and str(line[3]).lower() != wanted[line[2]].lower()]
 
 
 def one_family_only(facts: Facts) -> str:

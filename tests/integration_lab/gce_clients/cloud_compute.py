@@ -60,6 +60,27 @@ def listing() -> dict[str, Any]:
     return {"aggregated": found, "running": [vm.name for vm in instances.list(request=running)]}
 
 
+def shared() -> dict[str, Any]:
+    """A Shared VPC, made and read: the host project and what a service project may use."""
+    projects = compute_v1.ProjectsClient(client_options=OPTIONS)
+    operations = compute_v1.GlobalOperationsClient(client_options=OPTIONS)
+    host = compute_v1.EnableXpnResourceProjectRequest(
+        project=PROJECT,
+        projects_enable_xpn_resource_request_resource=compute_v1.ProjectsEnableXpnResourceRequest(
+            xpn_resource=compute_v1.XpnResourceId(id="acme-dev", type_="PROJECT")
+        ),
+    )
+    operations.wait(project=PROJECT, operation=projects.enable_xpn_host_unary(project=PROJECT).name)
+    operations.wait(project=PROJECT, operation=projects.enable_xpn_resource_unary(request=host).name)
+    usable = compute_v1.ListUsableSubnetworksRequest(project=PROJECT, max_results=2, service_project="acme-dev")
+    subnetworks = compute_v1.SubnetworksClient(client_options=OPTIONS).list_usable(request=usable)
+    return {
+        "resources": [(row.id, row.type_) for row in projects.get_xpn_resources(project=PROJECT)],
+        "of the host itself": projects.get_xpn_host(project=PROJECT).name,
+        "usable": sorted(row.subnetwork.rpartition("/projects/")[2] for row in subnetworks),
+    }
+
+
 def errors() -> dict[str, str]:
     """The exceptions Google's client makes of the emulator's errors."""
     instances = compute_v1.InstancesClient(client_options=OPTIONS)
@@ -86,4 +107,4 @@ def throttled() -> str:
 
 
 if __name__ == "__main__":
-    main(lifecycle, listing, errors, throttled)
+    main(lifecycle, listing, shared, errors, throttled)

@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.hybridops.fleet.plugins.action import access_key_out, access_login, access_prove, access_switch
 from ansible_collections.hybridops.fleet.plugins.inventory import nodes
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import COMMON_OPTIONS, SETTINGS
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.options import Option
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.registry import PROVIDERS
+from ansible_collections.hybridops.fleet.plugins.modules import access_key_out as key_out_docs
+from ansible_collections.hybridops.fleet.plugins.modules import access_login as login_docs
+from ansible_collections.hybridops.fleet.plugins.modules import access_prove as prove_docs
+from ansible_collections.hybridops.fleet.plugins.modules import access_switch as switch_docs
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._access.action import COMMON
+from ansible_collections.hybridops.fleet.tests.unit.docs.documented import options
 
-DOCUMENTED: dict[str, Any] = yaml.safe_load(nodes.DOCUMENTATION)["options"]
+DOCUMENTED = options(nodes)
 CLOUD: dict[str, Any] = DOCUMENTED["clouds"]["suboptions"]
 TYPES = {"str": ("str", "path"), "int": ("int",), "bool": ("bool",), "dict": ("dict",), "strings": ("list",), "dicts": ("list",)}
 ELEMENTS = {"strings": "str", "dicts": "dict"}
@@ -86,3 +93,14 @@ def test_an_option_of_some_providers_names_them(name: str) -> None:
 def test_a_setting_can_come_from_the_environment(name: str) -> None:
     """AWX hands the settings of an inventory source over as environment variables."""
     assert DOCUMENTED[name]["env"] == [{"name": f"HYBRIDOPS_FLEET_{name.upper()}"}]
+
+
+@pytest.mark.parametrize(("action", "docs"), [
+    (access_key_out, key_out_docs), (access_login, login_docs), (access_prove, prove_docs), (access_switch, switch_docs)])
+def test_an_action_takes_what_its_module_documents(action: ModuleType, docs: ModuleType) -> None:
+    """ansible-test compares the arguments of modules with their documentation, but not those of actions."""
+    told = options(docs)
+    checked = {**COMMON, **action.ActionModule.options}
+    kept = ("type", "elements", "required", "default", "choices")
+    assert {name: {key: row[key] for key in kept if key in row} for name, row in told.items()} == {
+        name: {key: row[key] for key in kept if key in row} for name, row in checked.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fleetlab.core import LabError
-from fleetlab.hosts import base, cloudinit, login, metadata, network
+from fleetlab.hosts import base, cloudinit, image, login, metadata, network
 from fleetlab.hosts.model import Actual, Address, Host, Nic, World, hostname, is_global, plan
 from fleetlab.hosts.place import Numbers
 from fleetlab.hosts.sources import configdrive, ec2, gce, metal
@@ -142,6 +142,31 @@ def test_reaches_internet(ip: str, operators: bool, gateway: bool, expected: boo
     assert network.reaches_internet(ip, operators, gateway) is expected
 
 
+# -- releases -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("told", "offered", "suite"),
+    [
+        ("Debian 12 debian", ("bookworm", "trixie"), "bookworm"),
+        ("debian-13-amd64-20261110-2293", ("bookworm", "trixie"), "trixie"),
+        ("debian-11-bullseye", image.SUITES, "bullseye"),
+        ("trixie-genericcloud-amd64 debian", image.SUITES, "trixie"),
+        ("debian 13", ("bookworm",), "bookworm"),  # a lab without that release
+        ("Rocky-9-EC2-Base", ("trixie", "bookworm"), "trixie"),
+        ("debian-130-or-so", ("bookworm", "trixie"), "bookworm"),
+        ("", image.SUITES, "bookworm"),
+    ],
+)
+def test_a_machine_boots_its_own_images_release_where_the_lab_has_it(told: str, offered: tuple[str, ...], suite: str) -> None:
+    assert image.suite_of(told, offered) == suite
+
+
+def test_the_labs_releases() -> None:
+    assert image.suites(None) == image.suites("") == ("bookworm",)
+    assert image.suites("trixie, bookworm,trixie") == ("trixie", "bookworm")
+    with pytest.raises(ValueError, match="potato"):
+        image.suites("bookworm,potato")
+
+
 # -- images and metadata --------------------------------------------------------------------------------------
 def test_sources_of_a_suite_are_the_machines_own_and_signed() -> None:
     listed = "bookworm|bookworm|http://mirror.test/debian/\nbookworm-security|bookworm-security|http://mirror.test/sec/\n"
@@ -268,12 +293,17 @@ def test_rack_machines_that_run() -> None:
         "site": "r",
         "defaults": {"login_user": "root"},
         "nodes": [
-            {"name": "a", "interfaces": [{"name": "eno1", "network": "dmz", "role": "public", "addresses": ["198.51.100.21"]}]},
+            {
+                "name": "a",
+                "image": {"distro": "debian", "version": "13"},
+                "interfaces": [{"name": "eno1", "network": "dmz", "role": "public", "addresses": ["198.51.100.21"]}],
+            },
             {"name": "b", "state": "stopped"},
             {"name": "c"},
         ],
     }
     world = metal.rack_world({"r.yml": rack})
+    assert world.running["metal/r.yml/a"].image == "debian 13"
     assert list(world.running) == ["metal/r.yml/a"] and world.stopped == {"metal/r.yml/b"}
     assert world.running["metal/r.yml/a"].nics[0].addresses == (Address("198.51.100.21", 32, None, None, True),)
 

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 MARK = "fleet_node"
 """Tag of everything made for a node; its value is the node's name."""
 
+
+def key_mark(name: str) -> str:
+    """Comment of a key that this collection has made: the mark, for clouds that keep no tags of keys."""
+    return f"{MARK}={name}"
+
+
 POWER_ACTIONS = ("start", "stop", "reboot")
 
 
@@ -80,11 +86,13 @@ class Status:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key in the cloud's key store. public_key: OpenSSH line, None when the cloud keeps only a fingerprint."""
+    """A key in the cloud's key store. public_key: OpenSSH line, None when the cloud keeps only a fingerprint. ours: whether it
+    carries the mark of that name (``key_mark``), in a tag or in the comment of the line."""
 
     name: str
     fingerprint: str | None
     public_key: str | None = None
+    ours: bool = False
 
 
 class Actions(abc.ABC):
@@ -135,6 +143,10 @@ class Actions(abc.ABC):
         return False
 
     # -- steps 4 and 5: nodes ----------------------------------------------------------------------------------
+    def check(self, order: Order) -> None:  # noqa: B027  most clouds refuse nothing for sure
+        """Raises FleetError for an order that the cloud would refuse whatever it has, such as a name that it does not take.
+        Pure; asked for all orders before the first is carried out, also in check mode."""
+
     @abc.abstractmethod
     def create(self, order: Order) -> str:
         """Ask for the node, with its security group where rules are given; returns its id. One request, sent again with
@@ -166,6 +178,12 @@ class Actions(abc.ABC):
     @abc.abstractmethod
     def leftovers(self, name: str) -> list[str]:
         """What still carries the mark of that name, beside nodes, in words ("floating IP 203.0.113.7"). Only reads."""
+
+    @abc.abstractmethod
+    def marked(self, prefix: str) -> set[str]:
+        """The marks (names of nodes) beginning with that prefix that anything in this scope carries: nodes, what
+        ``leftovers`` tells, and keys of the key store, also of nodes that are gone. Only reads. prefix: not empty, as some
+        key stores keep no mark, and a key is then taken for one by its name."""
 
     @abc.abstractmethod
     def clean(self, name: str) -> list[str]:

@@ -9,6 +9,7 @@ Ansible and decides nothing: roles, addresses and login users are concluded by `
 from __future__ import annotations
 
 import abc
+import copy
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from ..retry import Patience
 from ..shape import NodeEvidence
 
 if TYPE_CHECKING:
-    from ..fleet_file import Cloud
+    from ..fleet_file import Cloud, Filters
     from .actions import Actions
 
 T = TypeVar("T")
@@ -53,6 +54,13 @@ class Provider(abc.ABC):
         self.cloud = cloud
         self.run = run
 
+    def asking(self, filters: Filters) -> Provider:
+        """The same cloud with the same login, to be asked for the nodes that pass these filters instead of its own."""
+        other = copy.copy(self)
+        other.cloud = dataclasses.replace(self.cloud, filters=filters)
+        other.run = dataclasses.replace(self.run, states=frozenset(filters.states))
+        return other
+
     @abc.abstractmethod
     def scopes(self) -> Sequence[str]:
         """The parts that are read independently and concurrently: regions, projects, sources. May ask the API."""
@@ -75,13 +83,15 @@ class ProviderSpec:
 
     identity: strings on which the answer of a cloud depends beyond its options: names of profiles and clouds from the
     environment, digests of credential files (relative ones start at base_dir, the folder of the fleet file). They key
-    the cache; no API call, no SDK import. open: imports the SDK.
+    the cache; no API call, no SDK import. open: imports the SDK. load: imports what
+    opening a cloud with these options needs beside ``client.py``; what it raises, open raises again and names the cloud.
     """
 
     name: str
     options: tuple[Option, ...]
     identity: Callable[[Mapping[str, Any], Mapping[str, str], str], Sequence[str]]
     open: Callable[[Cloud, Run], Provider]
+    load: Callable[[Mapping[str, Any]], None] = lambda options: None
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:

@@ -56,9 +56,11 @@ def _socket(system: System) -> dict[str, Any]:
 
 
 def _access(system: System, user: str, values: sshd_copy.Values) -> dict[str, Any]:
-    """Where sshd looks for the keys of an account, and how many it finds there."""
+    """Where sshd looks for the keys of an account, how many it finds there, and what StrictModes would object to."""
     home = next((line.split(":")[5] for line in system.text("/etc/passwd").splitlines() if line.split(":")[0] == user and line.count(":") == 6), "")
-    files, keys = [], 0
+    files: list[str] = []
+    loose: list[str] = []
+    keys = 0
     for pattern in " ".join(values.get("authorizedkeysfile") or [".ssh/authorized_keys .ssh/authorized_keys2"]).split():
         if pattern == "none":
             continue
@@ -67,7 +69,22 @@ def _access(system: System, user: str, values: sshd_copy.Values) -> dict[str, An
         lines = [line for line in system.text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
         files.append(path)
         keys += len(lines)
+        if lines:
+            loose += [place for place in (home, os.path.dirname(path), path) if place not in loose and _loose(system, place, user)]
     field = next((line.split(":")[1] for line in system.text("/etc/shadow").splitlines() if line.split(":")[0] == user and ":" in line), "")
     others = [name for name in ("authorizedkeyscommand", "trustedusercakeys") if (values.get(name) or ["none"])[0] not in ("none", "")]
-    return {"user": user, "files": files, "keys": keys, "other_ways": others, "locked": field.startswith("!"),
+    return {"user": user, "files": files, "keys": keys, "other_ways": others, "loose": loose, "locked": field.startswith("!"),
             "password": bool(field) and field[0] not in "!*"}
+
+
+def _loose(system: System, path: str, user: str) -> bool:
+    """Whether others than the account and root can write there, or it belongs to others."""
+    try:
+        found = os.stat(system.real(path))
+    except OSError:
+        return False
+    try:
+        owners = (0, system.owner(user))
+    except KeyError:
+        owners = (0, found.st_uid)
+    return bool(found.st_mode & 0o022) or found.st_uid not in owners

@@ -40,7 +40,7 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     """One decision a control. Raises FleetError when the settings would shut Ansible out."""
     unread = (facts.get("unread") or {}).get("sshd")
     if unread:
-        raise FleetError("look at sshd", why=str(unread), code="facts", fix="See what sshd -T says on the node, and run again.")
+        raise FleetError(f"{options.host}: look at sshd", why=str(unread), code="facts", fix="See what sshd -T says on the node, and run again.")
     if not facts.get("sshd"):
         return [Decision(name, False, "there is no OpenSSH server here") for name in options.controls]
     shown = set((facts["sshd"].get("root") or {}) | (facts["sshd"].get("login") or {}))
@@ -51,10 +51,11 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
             continue
         chosen[name] = _SPECIAL.get(name, _plain)(facts, options, control)
         _fit(chosen[name], shown | {str(word).lower() for word in options.distribution.get("keywords") or []} if shown else shown)
+        chosen[name].notes += ssh_logins.others_words(facts, chosen[name].settings, DROP_IN)
     everywhere = chosen.pop("main_file", Chosen(apply=False))
     text, wanted = _text(options, chosen)
     login = lockout.of(facts, by_password=bool(options.variables.get("password_connection")), port=options.connection.port)
-    lockout.refuse(str(options.node.get("fleet_name") or ""), "ssh_hardening",
+    lockout.refuse(options.host, "ssh_hardening",
                    [*lockout.sshd(login, facts["sshd"].get("login") or {}, wanted), *ssh_logins.disagreement(facts, options)])
     write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
                    "notify": ["sshd"], "login": dict(facts.get("login") or {})}

@@ -20,8 +20,8 @@ def managers(facts: Facts) -> dict[str, str]:
     if seen.get("ufw"):
         found["ufw"] = "ufw.service"
     for name, unit in _UNITS.items():
-        state = (facts.get("units") or {}).get(unit)
-        runs = bool(state) and (state["active"] or state["enabled"] == "enabled")
+        state = (facts.get("units") or {}).get(unit) or {}
+        runs = state.get("active") or state.get("enabled") == "enabled"
         if runs and (name == "firewalld" or seen.get("persistent")):
             found[name] = unit
     return found

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import creation, fields, instances, marks, network, projects, reading, storage
+from . import creation, fields, instances, marks, network, projects, reading, shared_vpc, storage
 from .catalog import PUBLIC_IMAGES, REGIONS, ZONES
 from .discovery import Discovery, Method
 from .errors import ApiError, Json, forbidden, invalid, missing_scope
@@ -53,7 +53,7 @@ def handlers(discovery: Discovery) -> dict[str, Handler]:
         for verb, reader in _READERS.items()
         if f"{collection}.{verb}" in discovery.methods
     }
-    for module in (network, storage, creation, instances, marks, projects):
+    for module in (network, storage, creation, instances, marks, projects, shared_vpc):
         served |= module.HANDLERS
     unknown = sorted(set(served) - set(discovery.methods))
     if unknown:
@@ -75,17 +75,26 @@ class ComputeApi:
             request.method = method.id
             last_values = {name: values[-1] for name, values in request.query.items()}
             fault = self._world.faults.take(method.id, {**last_values, **path_values})
-            if fault is not None:
+            if fault is not None and not fault.late and not fault.operation:
                 injected = request.suffer(fault)
                 if injected is not None:
                     return injected
-            text = self._perform(request, method, path_values)
+            text = self._perform(request, method, path_values, fault.error() if fault and fault.operation else None)
+            if fault is not None and fault.late:
+                injected = request.suffer(fault)
+                if injected is not None:
+                    return injected
         except ApiError as failure:
             return error_response(failure)
         return json_response(200, text)
 
-    def _perform(self, request: Request, method: Method, path_values: Mapping[str, str]) -> str:
-        """The JSON text of the answer, made while nothing else changes the world."""
+    def _perform(
+        self, request: Request, method: Method, path_values: Mapping[str, str], failure: ApiError | None = None
+    ) -> str:
+        """The JSON text of the answer, made while nothing else changes the world.
+
+        :param failure: with which the operation is to end.
+        """
         world = self._world
         access = world.principals.authenticate(request.headers.get("Authorization"))
         request.user = access.principal.email
@@ -102,7 +111,7 @@ class ComputeApi:
             if handler is None:
                 raise _not_served(method)
             _check_place(method, params)
-            call = Call(world, method, params, _without_nulls(body), access.principal.email)
+            call = Call(world, method, params, _without_nulls(body), access.principal.email, failure)
             repeated = world.operations.repeated(call.project, params.get("requestId"))
             answer = repeated or handler(call)
             self._check(method, answer)
@@ -112,6 +121,8 @@ class ComputeApi:
         """:raises ApiError: 403."""
         project = params["project"]
         if project in PUBLIC_IMAGES and method.only_reads:
+            return
+        if method.id == "subnetworks.listUsable" and principal.grants.get(project) in shared_vpc.USERS:
             return
         if not principal.may(project, method.only_reads):
             verb = {"insert": "create", "aggregatedList": "list", "wait": "get"}.get(method.verb, method.verb)

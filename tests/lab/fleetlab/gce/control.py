@@ -37,6 +37,7 @@ class Control:
             ("POST", "expire"): self._expire,
             ("POST", "projects"): self._project,
             ("POST", "principals"): self._principal,
+            ("POST", "machine-type"): self._machine_type,
             ("POST", "metadata-server"): self._place,
             ("POST", "guest"): self._guest,
             ("POST", "delay"): self._delay,
@@ -131,8 +132,8 @@ class Control:
         kind = str(body.get("kind", "service_account"))
         principal = self._world.principals.ensure(str(body["email"]), kind)
         roles = dict(body.get("grants") or {})
-        if not set(roles.values()) <= {"viewer", "admin"}:
-            raise ValueError("grants are {project: viewer or admin}")
+        if not set(roles.values()) <= {"viewer", "networkUser", "admin"}:
+            raise ValueError("grants are {project: viewer, networkUser or admin}")
         principal.grants.update(roles)
         principal.impersonators.update(body.get("impersonators") or [])
         if kind == "service_account":
@@ -147,6 +148,13 @@ class Control:
             "client_secret": secrets.token_urlsafe(16),
             "refresh_token": secret,
         }
+
+    def _machine_type(self, body: Json, query: Mapping[str, str]) -> Json:
+        """Offer a machine type in these zones of a project only, as Google does with the newest and the oldest ones."""
+        with self._world.store.lock:
+            for zone in set(catalog.ZONES) - set(body["zones"]):
+                self._world.store.remove(f"projects/{body['project']}/zones/{zone}/machineTypes/{body['name']}")
+        return {}
 
     def _place(self, body: Json, query: Mapping[str, str]) -> Json:
         """Say which instance's metadata server /computeMetadata/v1/ is."""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from . import interfaces, marks, storage
+from . import interfaces, marks, shared_vpc, storage
 from .catalog import ZONES
 from .errors import ApiError, Json, already_exists, in_use, invalid, not_found
 from .store import link, name_of, new_fingerprint, path_of, timestamp
@@ -25,6 +25,8 @@ def insert(call: Call) -> Json:
     machine = _machine_type(call, body.get("machineType") or "")
     content = _content(call, machine)
     disks = _disks(call)
+    for nic in body.get("networkInterfaces") or []:
+        shared_vpc.check_use(call, path_of(nic.get("subnetwork") or nic.get("network") or "global/networks/default", call.project))
     world.store.claim(path)
     try:
         nics = interfaces.build(world, call.project, region, body.get("networkInterfaces") or [])
@@ -54,7 +56,7 @@ def insert(call: Call) -> Json:
         instance.update(status="RUNNING", lastStartTimestamp=timestamp())
         world.store.announce("running", path, instance)
 
-    return call.begin(path, effect)
+    return call.begin(path, effect, undo=lambda: _remove(call, path, instance))
 
 
 def _machine_type(call: Call, reference: str) -> Json:
@@ -147,14 +149,14 @@ def delete(call: Call) -> Json:
             "resourceInUseByAnotherResource",
             f"Invalid resource usage: 'Resource cannot be deleted if it's protected against deletion.' ({path})",
         )
-    instance["status"] = "STOPPING"
+    before, instance["status"] = instance["status"], "STOPPING"
 
     def effect() -> None:
         if call.world.store.find(path) is instance:  # a second delete finds nothing left to do
             _remove(call, path, instance)
             call.world.store.announce("deleted", path, instance)
 
-    return call.begin(path, effect)
+    return call.begin(path, effect, undo=lambda: instance.update(status=before))
 
 
 def _remove(call: Call, path: str, instance: Json) -> None:

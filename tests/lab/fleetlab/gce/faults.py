@@ -27,6 +27,8 @@ class Fault:
     skip: int = 0  # how many pass first
     delay: float = 0.0  # seconds before the answer
     drop: bool = False  # close the connection without an answer
+    late: bool = False  # all that after the request was carried out, so that only its answer is lost
+    operation: bool = False  # the request is accepted, and its operation ends with this error (reason is its code)
     raw: str | None = None  # this text instead of an answer, with status `code` or 200
     headers: dict[str, str] = dataclasses.field(default_factory=dict)  # such as Retry-After
     query: dict[str, str] = dataclasses.field(
@@ -34,7 +36,7 @@ class Fault:
     )  # only requests with these parameters (project, zone, pageToken...)
 
     def error(self) -> ApiError:
-        return ApiError(self.code, self.reason, self.message)
+        return ApiError(self.code or 400, self.reason, self.message)
 
 
 class Faults:

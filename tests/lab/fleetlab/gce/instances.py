@@ -46,7 +46,7 @@ def start(call: Call) -> Json:
         call.world.restarts[instance["id"]] = time.time()
         call.world.store.announce("running", path, instance)
 
-    return call.begin(path, effect)
+    return call.begin(path, effect, undo=lambda: instance.update(status="TERMINATED"))
 
 
 def stop(call: Call) -> Json:
@@ -63,7 +63,7 @@ def stop(call: Call) -> Json:
         instance.update(status="TERMINATED", lastStopTimestamp=timestamp())
         call.world.store.announce("stopped", path, instance)
 
-    return call.begin(path, effect)
+    return call.begin(path, effect, undo=lambda: instance.update(status="RUNNING"))
 
 
 def reset(call: Call) -> Json:

@@ -129,7 +129,10 @@ def insert_firewall(call: Call) -> Json:
     body = call.body
     if bool(body.get("allowed")) == bool(body.get("denied")):
         raise invalid("resource", body["name"], "Exactly one of allowed and denied must be given.")
-    call.world.store.get(path_of(body.get("network") or "global/networks/default", call.project, "resource.network"))
+    network = path_of(body.get("network") or "global/networks/default", call.project, "resource.network")
+    if not network.startswith(f"projects/{call.project}/"):
+        raise invalid("resource.network", network, "Cross project referencing is not allowed for this resource.")
+    call.world.store.get(network)
     path = f"{call.target}/{body['name']}"
     call.world.store.claim(path)
     return call.begin(path, lambda: _add_firewall(call.world.store, call.project, body))

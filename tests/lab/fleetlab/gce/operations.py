@@ -128,4 +128,4 @@ def _error_code(failure: ApiError) -> str:
         "resourceNotReady": "RESOURCE_NOT_READY",
         "ipSpaceExhausted": "IP_SPACE_EXHAUSTED",
     }
-    return known.get(failure.reason, "INVALID_FIELD_VALUE")
+    return failure.reason if failure.reason.isupper() else known.get(failure.reason, "INVALID_FIELD_VALUE")

@@ -41,7 +41,7 @@ class Principal:
 
     email: str
     kind: str  # service_account, user, federated
-    grants: dict[str, str] = dataclasses.field(default_factory=dict)  # project -> viewer or admin
+    grants: dict[str, str] = dataclasses.field(default_factory=dict)  # project -> viewer, networkUser or admin
     impersonators: set[str] = dataclasses.field(default_factory=set)  # who may take its tokens
     keys: dict[str, rsa.RSAPublicKey] = dataclasses.field(default_factory=dict)  # key id -> key
     secrets: set[str] = dataclasses.field(

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from . import catalog
 from .addressing import EXTERNAL_IPV4, AddressPlan
 from .discovery import Discovery, Method
-from .errors import Json
+from .errors import ApiError, Json
 from .faults import Faults
 from .operations import Effect, Operations
 from .paging import Pages
@@ -38,6 +39,7 @@ class World:
         self.principals = Principals(base_url)
         self.consoles: dict[str, str] = {}  # path of an instance -> what its serial port printed
         self.guest_attributes: dict[str, dict[str, str]] = {}  # path of an instance -> namespace/key -> value
+        self.hosts: dict[str, str] = {}  # service project -> host project of its Shared VPC
         self.restarts: dict[str, float] = {}  # id of an instance -> when it was last started again or reset
         with self.store.lock:
             catalog.add_public_images(self.store)
@@ -52,6 +54,7 @@ class Call:
     params: dict[str, Any]
     body: Json
     user: str
+    failure: ApiError | None = None  # with which the operation of this call ends, when the lab says so
 
     @property
     def project(self) -> str:
@@ -67,11 +70,21 @@ class Call:
         names_a_verb = not last.startswith("{") and self.method.verb not in ("list", "insert", "aggregatedList")
         return filled.rpartition("/")[0] if names_a_verb else filled
 
-    def begin(self, target: str, effect: Effect, verb: str = "") -> Json:
-        """Start an operation of this request."""
+    def begin(self, target: str, effect: Effect, verb: str = "", undo: Effect = lambda: None) -> Json:
+        """Start an operation of this request.
+
+        :param undo: puts back what was changed at once, for an operation that fails on demand.
+        """
+        if self.failure is not None:
+            effect = functools.partial(self._fail, self.failure, target, undo)
         return self.world.operations.begin(
             verb or self.method.verb, target, self.user, effect, self.params.get("requestId")
         )
+
+    def _fail(self, failure: ApiError, target: str, undo: Effect) -> None:
+        undo()
+        self.world.store.release(target)
+        raise failure
 
 
 Handler = Callable[[Call], Json]

@@ -81,6 +81,27 @@ def _machine_sources(suite: str) -> list[str]:
     return apt_sources(suite, listed, os.environ.get("FLEET_LAB_MIRROR"), os.environ.get("FLEET_LAB_MIRROR_SECURITY"))
 
 
+def fetch_package(suite: str, package: str, folder: Path) -> Path:
+    """One package of any Debian release, without its dependencies, into a folder; kept there. Its signature is checked as apt does.
+
+    Raises LabError where it cannot be had.
+    """
+    there = sorted(folder.glob(f"{package}_*.deb"))
+    if there:
+        return there[-1]
+    work = folder / "work"
+    options = _apt_apart(work, _machine_sources(suite)[:1])
+    try:
+        _run(["apt-get", *options, "-qq", "update"])
+        done = subprocess.run(["apt-get", *options, "-qq", "download", package], cwd=folder, capture_output=True, text=True, check=False)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    there = sorted(folder.glob(f"{package}_*.deb"))
+    if not there:
+        raise LabError(f"{package} of Debian {suite} could not be fetched: {done.stderr.strip()[-400:]}")
+    return there[-1]
+
+
 class Images:
     """The images of one lab's cache."""
 
@@ -135,25 +156,7 @@ class Images:
     def _build_repository(self, suite: str, packages: Sequence[str], spare: Path) -> None:
         self._say(f"hosts: fetching {len(packages)} packages for the hosts' own apt repository (once)")
         work = spare / "work"
-        for folder in ("etc/preferences.d", "etc/apt.conf.d", "lists/partial", "cache/archives/partial"):
-            (work / folder).mkdir(parents=True)
-        (work / "etc/sources.list").write_text("\n".join(_machine_sources(suite)) + "\n", encoding="utf-8")
-        shutil.copyfile(self.root(suite) / "var/lib/dpkg/status", work / "status")
-        options = [
-            word
-            for setting in (
-                f"Dir::Etc={work}/etc",
-                "Dir::Etc::sourceparts=-",
-                f"Dir::State::lists={work}/lists",
-                f"Dir::Cache={work}/cache",
-                f"Dir::State::status={work}/status",
-                "APT::Install-Recommends=false",
-                "Acquire::Languages=none",
-                "Debug::NoLocking=1",
-                "APT::Sandbox::User=root",
-            )
-            for word in ("-o", setting)
-        ]
+        options = _apt_apart(work, _machine_sources(suite), self.root(suite) / "var/lib/dpkg/status")
         _run(["apt-get", *options, "-qq", "update"])
         known = subprocess.run(["apt-cache", *options, "pkgnames"], capture_output=True, text=True, check=False).stdout.split()
         wanted = sorted(set(packages) & set(known))  # a name may belong to another release only
@@ -170,6 +173,26 @@ class Images:
         if subprocess.run([*command, *wanted], capture_output=True, check=False).returncode:
             for package in wanted:
                 _run([*command, package])
+
+
+def _apt_apart(work: Path, sources: Sequence[str], installed: Path | None = None) -> list[str]:
+    """Options with which apt works in a folder of its own, as if there were only those sources and what ``installed`` lists."""
+    for folder in ("etc/preferences.d", "etc/apt.conf.d", "lists/partial", "cache/archives/partial"):
+        (work / folder).mkdir(parents=True)
+    (work / "etc/sources.list").write_text("\n".join(sources) + "\n", encoding="utf-8")
+    (work / "status").write_bytes(installed.read_bytes() if installed else b"")
+    settings = (
+        f"Dir::Etc={work}/etc",
+        "Dir::Etc::sourceparts=-",
+        f"Dir::State::lists={work}/lists",
+        f"Dir::Cache={work}/cache",
+        f"Dir::State::status={work}/status",
+        "APT::Install-Recommends=false",
+        "Acquire::Languages=none",
+        "Debug::NoLocking=1",
+        "APT::Sandbox::User=root",
+    )
+    return [word for setting in settings for word in ("-o", setting)]
 
 
 def index(archives: Iterable[Path]) -> str:
@@ -202,6 +225,7 @@ def _once(folder: Path, made_from: object, build: Callable[[Path], None]) -> Non
         spare.mkdir()
     build(spare)
     spare.rename(folder)
+    mark.unlink(missing_ok=True)  # another cache may be made of hard links to this one
     mark.write_text(wanted, encoding="ascii")
 
 

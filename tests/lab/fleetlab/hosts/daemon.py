@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ class Watchers:
 class Daemon:
     """All of it."""
 
-    def __init__(self, lab: Lab, suite: str) -> None:
+    def __init__(self, lab: Lab, suites: Sequence[str]) -> None:
         self._lab, self._place = lab, Place(lab.root)
         self._news = News()
         self._acceptor = Acceptor()
@@ -149,7 +149,7 @@ class Daemon:
         lay_sysctl(self._place.folder / "facts")
         numbers = Numbers(self._place.folder / "numbers.json")
         wiring = Wiring(self._place, numbers, self._metadata.serve, self._metadata.end)
-        self._keeper = Keeper(self._place, numbers, wiring, Images(lab.cache, lab.say), lambda _host: suite)
+        self._keeper = Keeper(self._place, numbers, wiring, Images(lab.cache, lab.say), lambda host: image.suite_of(host.image, suites))
 
     def run(self) -> None:
         Watchers(self._lab, self._news).start()
@@ -200,9 +200,9 @@ class Daemon:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Hosts of the lab")
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--suite", default=image.SUITES[0])
+    parser.add_argument("--suites", type=image.suites, default=image.suites(None), help="Debian releases with a base image; the first for the rest")
     arguments = parser.parse_args()
-    Daemon(Lab(arguments.state), arguments.suite).run()
+    Daemon(Lab(arguments.state), arguments.suites).run()
 
 
 if __name__ == "__main__":

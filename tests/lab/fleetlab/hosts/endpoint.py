@@ -39,7 +39,10 @@ class Part(Endpoint):
     def __init__(self, lab: Lab) -> None:
         super().__init__(lab)
         self.place = Place(lab.root)
-        self.suite = os.environ.get("FLEET_LAB_SUITE", image.SUITES[0])
+        try:
+            self.suites = image.suites(os.environ.get("FLEET_LAB_SUITES") or os.environ.get("FLEET_LAB_SUITE"))
+        except ValueError as told:
+            raise LabError(f"hosts: {told}") from None
 
     def prepare(self) -> None:
         """:raises LabError: where hosts are not possible."""
@@ -47,7 +50,8 @@ class Part(Endpoint):
         if reason:
             raise LabError(f"{reason}; without --hosts the lab has everything else")
         base.install_tools()
-        base.Images(self.lab.cache, self.lab.say).build(self.suite)
+        for suite in self.suites:
+            base.Images(self.lab.cache, self.lab.say).build(suite)
 
     def start(self) -> None:
         if any(child.name == self.name and child.alive for child in self.lab.children()):
@@ -59,7 +63,7 @@ class Part(Endpoint):
         python = environment_with_ansible(self.lab, "controller", "runtime.txt", ansible_core()) / "bin/python"  # it reads rack files: YAML
         child = self.lab.start(
             self.name,
-            [python, "-m", "fleetlab.hosts.daemon", "--state", self.lab.root, "--suite", self.suite],
+            [python, "-m", "fleetlab.hosts.daemon", "--state", self.lab.root, "--suites", ",".join(self.suites)],
             {"PYTHONPATH": str(LAB_SOURCE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         )
         deadline = time.monotonic() + 30

@@ -4,8 +4,38 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 SUITES = ("bookworm", "trixie", "bullseye")
 """Debian releases that hosts can be of; the first one unless told otherwise."""
+
+_RELEASES = (  # what an image's name or description tells, in any of the clouds' ways to write it
+    ("trixie", r"trixie|debian[-_ ]?(gnu/linux )?13(?!\d)"),
+    ("bookworm", r"bookworm|debian[-_ ]?(gnu/linux )?12(?!\d)"),
+    ("bullseye", r"bullseye|debian[-_ ]?(gnu/linux )?11(?!\d)"),
+)
+
+
+def suites(told: str | None) -> tuple[str, ...]:
+    """The releases that a lab has, of a list like ``bookworm,trixie``; the first is for machines whose image is of none of them.
+
+    Raises ValueError for a name that is no release.
+    """
+    named = tuple(dict.fromkeys(re.findall(r"[^,\s]+", told or ""))) or SUITES[:1]
+    strange = [name for name in named if name not in SUITES]
+    if strange:
+        raise ValueError(f"no such Debian release: {', '.join(strange)}; there are {', '.join(SUITES)}")
+    return named
+
+
+def suite_of(image: str, offered: Sequence[str]) -> str:
+    """The release with which to boot a machine of that image: its own where the lab has it, else the lab's first."""
+    for suite, pattern in _RELEASES:
+        if suite in offered and re.search(pattern, image, re.IGNORECASE):
+            return suite
+    return offered[0]
+
 
 # What a Debian cloud image has, as far as a role can see it.
 BASE_PACKAGES = (
@@ -41,39 +71,56 @@ BASE_PACKAGES = (
 # What roles and tests install in hosts, which have no way out: with all dependencies the base lacks, in an apt repository beside the image.
 # More, for one machine: FLEET_LAB_PACKAGES="name ..." (the repository is made anew when the list changes).
 OFFERED_PACKAGES = (
+    "acct",
     "acl",
     "aide",
+    "aide-common",
     "apparmor",
+    "apparmor-profiles",
+    "apparmor-utils",
+    "apt-listchanges",
+    "apt-show-versions",
     "apt-transport-https",
+    "audispd-plugins",
     "auditd",
+    "busybox-static",
     "chrony",
     "conntrack",
     "cron",
     "debsums",
-    "docker.io",
-    "docker-cli",
     "dnsmasq-base",
+    "docker-cli",
+    "docker.io",
     "ethtool",
     "fail2ban",
     "git",
+    "grub2-common",
     "haproxy",
     "ipset",
     "iptables-persistent",
     "jq",
     "keepalived",
+    "libpam-apparmor",
+    "libpam-passwdqc",
     "libpam-pwquality",
+    "libpam-tmpdir",
     "linux-base",
     "lsof",
+    "lynis",
     "needrestart",
+    "nfs-common",
     "nginx-light",
     "ntpsec",
     "open-iscsi",
-    "nfs-common",
+    "openscap-scanner",
     "python3-docker",
     "rsync",
     "rsyslog",
+    "rsyslog-gnutls",
     "socat",
     "strace",
+    "sysstat",
+    "systemd-journal-remote",
     "systemd-timesyncd",
     "tcpdump",
     "tmux",
@@ -81,8 +128,8 @@ OFFERED_PACKAGES = (
     "unattended-upgrades",
     "unzip",
     "vim-tiny",
-    "wireguard-tools",
     "wget",
+    "wireguard-tools",
     "xfsprogs",
 )
 

@@ -101,9 +101,11 @@ class Keeper:
             return
         number = self._numbers.of("hosts", key)
         container = self._containers.get(key) or self._container(number)
-        suite = self._suite(host)
+        fresh = key in self._fresh or not (container.folder / "upper").exists()
+        # a disk stays on the image it was made over, whatever the lab would give a new one
+        suite = self._suite(host) if fresh else container.facts().get("suite") or self._suite(host)
         try:
-            if key in self._fresh or not (container.folder / "upper").exists():
+            if fresh:
                 if container.alive:
                     container.kill()
                 container.folder.mkdir(parents=True, exist_ok=True)

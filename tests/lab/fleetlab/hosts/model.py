@@ -52,6 +52,7 @@ class Host:
     nics: tuple[Nic, ...]
     born: float = 0.0  # newest first
     disk: str = ""  # another value: another disk (a rebuild)
+    image: str = ""  # what its cloud says it was made from, as it is written there
     restarted: float = 0.0  # when its API was last asked to restart it, seconds since the epoch
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what the metadata service tells; may change while it runs
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,6 +69,20 @@ def definitions(called: dict[str, Any]) -> Any:
     return json.loads(called["definitions"])
 
 
+@pytest.mark.parametrize("delegate", [None, "localhost"])
+@pytest.mark.parametrize(("transport", "named", "used"), [
+    ("local", None, sys.executable), ("local", "auto_silent", sys.executable), ("local", "/opt/sdks/bin/python", "/opt/sdks/bin/python"),
+    ("ssh", None, None)])
+def test_on_this_machine_a_module_runs_with_ansible_s_own_python(transport: str, named: str | None, used: str | None, delegate: str | None) -> None:
+    plugin = NodeInfo(SimpleNamespace(delegate_to=delegate), SimpleNamespace(transport=transport), None, None, None, None)
+    own = {"ansible_python_interpreter": named} if named else {}
+    variables = {"ansible_delegated_vars": {"localhost": own}, "ansible_python_interpreter": "/usr/bin/of-the-node"} if delegate else own
+    told = plugin._with_own_python(variables)
+    assert (told["ansible_delegated_vars"]["localhost"] if delegate else told).get("ansible_python_interpreter") == used
+    if delegate:
+        assert told["ansible_python_interpreter"] == "/usr/bin/of-the-node"
+
+
 def test_the_cloud_s_entry_goes_along_with_its_templates_evaluated(act: Act, tmp_path: Path) -> None:
     called, _result = act(fleet="fleet.yml", cloud="dream", names=["a"])
     assert definitions(called) == {"dream": {"provider": "openstack", "cloud": "os-dream", "auth": {"password": "hunter2-very-secret"}}}
@@ -87,6 +102,17 @@ def test_the_clouds_of_all_rows_and_of_no_other(act: Act) -> None:
     assert set(definitions(called)) == {"amazon", "dream"}
     called, _result = act(SshKey, fleet="fleet.yml", keys=[{"name": "a", "cloud": "amazon"}])
     assert set(definitions(called)) == {"amazon"}
+
+
+def test_user_data_goes_as_one_hidden_text(act: Act) -> None:
+    rows = [{"name": "a", "user_data": "of a"}, {"name": "b", "user_data": None}, {"name": "c"}, "odd"]
+    called, result = act(NodeAction, cloud="amazon", fleet="fleet.yml", user_data="of all", nodes=rows)
+    assert json.loads(called["hidden_user_data"]) == {"all": "of all", "0": "of a"}
+    assert (called["nodes"], "user_data" in called) == ([{"name": "a"}, {"name": "b", "user_data": None}, {"name": "c"}, "odd"], False)
+    assert rows[0] == {"name": "a", "user_data": "of a"}  # the task's own is not touched
+    assert not any(text in json.dumps(result) for text in ("of a", "hidden_user_data"))
+    called, _result = act(NodeAction, cloud="amazon", fleet="fleet.yml", name="a")
+    assert "hidden_user_data" not in called
 
 
 def test_a_definition_in_the_task(act: Act) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...catalog import Catalog
 from ..actions import Actions, Order, Status, StoredKey
 from ..base import Run, together
-from . import launch
+from . import launch, marks
 from .addresses import Addresses
 from .belongings import Keys, Volumes
 from .creation import Creation
@@ -85,6 +85,9 @@ class AwsActions(Actions):
             *(f"security group {item.findtext('groupName')}" for item in groups),
             *(f"volume {volume}" for volume in volumes),
         ]
+
+    def marked(self, prefix: str) -> set[str]:
+        return marks.beginning(self._ec2, self.scope, prefix)
 
     def clean(self, name: str) -> list[str]:
         return self._addresses.release(name) + self._groups.remove(name) + self._volumes.remove(name)

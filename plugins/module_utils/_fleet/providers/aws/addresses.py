@@ -136,7 +136,8 @@ class Addresses:
         return done
 
     def _is_ours(self, instance: str | None, node: str) -> bool:
-        return bool(instance) and any(instances.id_of(item) == instance for item in instances.marked(self._ec2, self._region, node))
+        made = instances.named(instances.marked(self._ec2, self._region, node), node)
+        return bool(instance) and any(instances.id_of(item) == instance for item in made)
 
     def _release(self, item: Element) -> None:
         self._unless_gone(RELEASE, {"AllocationId": item.findtext("allocationId", "")})

@@ -7,7 +7,7 @@ import dataclasses
 
 from ...errors import FleetError
 from ..actions import MARK, StoredKey
-from . import filters
+from . import filters, xmltree
 from .client import Ec2
 from .operations import DELETE_KEY, DELETE_VOLUME, IMPORT_KEY, KEY_PAIRS, VOLUMES
 
@@ -49,7 +49,8 @@ class Keys:
         for item in self.ec2.items(self.region, KEY_PAIRS, wanted):
             if item.findtext("keyName") == name:
                 public = item.findtext("publicKey")
-                return StoredKey(name, item.findtext("keyFingerprint"), " ".join(public.split()) if public else None)
+                ours = xmltree.tags(item).get(MARK) == name
+                return StoredKey(name, item.findtext("keyFingerprint"), " ".join(public.split()) if public else None, ours)
         return None
 
     def add(self, name: str, public_key: str) -> None:

@@ -5,6 +5,7 @@
 EC2 keeps a client token for a day and answers an equal request with the instance it made first, also when that is
 terminated by then. So the token of an order that has a dead instance is salted with that one's id, and so on: every run
 walks the same chain. A request with other settings and a used token is refused; then what the token has made counts.
+An instance that somebody has renamed is not this node any more: its token is used up like that of a dead one, and it stays.
 """
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from xml.etree.ElementTree import Element
 from ...errors import FleetError
 from ..actions import Order
 from ..base import Run, together
-from . import filters, instances, launch
+from . import filters, instances, launch, xmltree
 from .client import Ec2
 from .groups import Groups
 from .operations import IMAGES, RUN, TERMINATE
@@ -41,17 +42,17 @@ class Creation:
         """Id of the instance that the order has made, now or before."""
         launch.check(order)
         known, image = together(lambda: self._marked(order), lambda: self._image(order))
-        alive = instances.living(known)
+        alive = _living(order, known)
         if alive:
             return instances.id_of(alive[0])
         if image is None:
             raise FleetError(f"make node {order.name}", why=f"there is no image {order.image.id if order.image else ''} any more",
                              code="image_gone", fix="Run again, or name another image; catalog_info lists what there is.")
-        return self._launch(order, launch.parameters(order, image, self._group(order)), _dead(known))
+        return self._launch(order, launch.parameters(order, image, self._group(order)), _used(order, known))
 
     def confirm(self, order: Order, node_id: str) -> str:
-        """The instance that counts is the one made first; others of the same mark are ended."""
-        alive = instances.living(self._marked(order))
+        """The instance that counts is the one made first; others of the same name and mark are ended."""
+        alive = _living(order, self._marked(order))
         if not alive:
             return node_id
         right, *surplus = [instances.id_of(item) for item in alive]
@@ -72,7 +73,7 @@ class Creation:
         return self._groups.ensure(order.name, order.network.extra.get("vpc", ""), order.rules)
 
     def _launch(self, order: Order, asked: dict[str, Any], dead: dict[str, str]) -> str:
-        """dead: client token -> id of the dead instance that was made with it, as far as known."""
+        """dead: client token -> id of the instance that was made with it and is dead or renamed, as far as known."""
         start = order.token
         token = launch.unused(start, dead)
         for _life in range(LIVES):
@@ -89,7 +90,7 @@ class Creation:
                         raise
                     start = token = launch.salted(order.token, launch.digest(asked))
             else:
-                if not self._is_dead(item):
+                if not self._is_used_up(order, item):
                     return instances.id_of(item)
                 dead[token] = instances.id_of(item)
             token = launch.unused(token, dead)
@@ -110,35 +111,43 @@ class Creation:
             return item
         raise AssertionError("the last attempt returns or raises")
 
-    def _is_dead(self, item: Element) -> bool:
-        """Whether the answer names an instance that a used token has made long ago and that is gone."""
+    def _is_used_up(self, order: Order, item: Element) -> bool:
+        """Whether the answer names an instance that a used token has made long ago and that is gone, or has another name by now."""
         if instances.state_of(item) in instances.DEAD:
             return True
         listed = instances.find(self._ec2, self._region, "instance-id", [instances.id_of(item)])
         if listed:
-            return not instances.living(listed)
+            renamed = "Name" in xmltree.tags(listed[0]) and not instances.named(listed, order.name)
+            return renamed or not instances.living(listed)
         # not listed yet, or not any more
         launched = item.findtext("launchTime", "").replace("Z", "+00:00")
         return bool(launched) and time.time() - datetime.fromisoformat(launched).timestamp() > LISTED
 
     def _made_with(self, order: Order, token: str, dead: dict[str, str]) -> str | None:
         """The living instance that a request with the same token and other settings has made, by another run a moment ago;
-        None when there is none. Adds what is dead."""
+        None when there is none. Adds what is dead or renamed."""
         for look in range(SHOWN):
             if look:
                 self._run.patience.sleep(min(1.0, self._run.patience.remaining()))
             known = self._marked(order)
-            alive = instances.living(known)
+            alive = _living(order, known)
             if alive:
                 return instances.id_of(alive[0])
-            dead.update(_dead(known))
+            dead.update(_used(order, known))
             if token in dead:
                 return None
         return None
 
 
-def _dead(items: list[Element]) -> dict[str, str]:
-    return {item.findtext("clientToken", ""): instances.id_of(item) for item in items if instances.state_of(item) in instances.DEAD}
+def _living(order: Order, items: list[Element]) -> list[Element]:
+    """The instances that are the order's node, the first made first."""
+    return instances.living(instances.named(items, order.name))
+
+
+def _used(order: Order, items: list[Element]) -> dict[str, str]:
+    """Client token -> id of each instance that was made for the order and is not its node any more."""
+    alive = {instances.id_of(item) for item in _living(order, items)}
+    return {item.findtext("clientToken", ""): instances.id_of(item) for item in items if instances.id_of(item) not in alive}
 
 
 def _explained(failure: FleetError) -> FleetError:

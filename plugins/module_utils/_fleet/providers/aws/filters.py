@@ -7,9 +7,10 @@ wanted instance. In EC2's filters ``*`` and ``?`` are wildcards, ``\\`` escapes 
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...name_patterns import Start, start_of
 from .shape import STATES
 
 if TYPE_CHECKING:
@@ -35,16 +36,37 @@ def for_instances(filters: Filters, states: frozenset[str]) -> list[dict[str, An
             pushed.append((f"tag:{tag}", list(values)))
         elif not values and _exact((tag,)):
             pushed.append(("tag-key", [tag]))
-    # an instance without a Name is named by its id, which a filter on the tag would leave out
-    if filters.names and "Name" not in filters.tags and _exact(filters.names) and not any(
-            name.startswith("i-") for name in filters.names):
-        pushed.append(("tag:Name", list(filters.names)))
+    starts = [start_of(pattern) for pattern in filters.names]
+    if starts and "Name" not in filters.tags and not any(map(_fits_an_id, starts)):
+        pushed.append(("tag:Name", [_literally(start.text) + ("" if start.whole else "*") for start in starts]))
+    if filters.ids:
+        pushed.append(("instance-id", [_literally(node_id) for node_id in filters.ids]))
     return _within_limits(pushed)
 
 
 def exactly(name: str, values: Sequence[str]) -> dict[str, Any]:
     """One filter of a list call for exactly these values, whatever signs they hold."""
-    return {"Name": name, "Values": ["".join(f"\\{sign}" if sign in "*?\\" else sign for sign in value) for value in values]}
+    return {"Name": name, "Values": [_literally(value) for value in values]}
+
+
+def within(region_wide: Mapping[str, Any], vpcs: Sequence[str]) -> dict[str, Any]:
+    """Parameters of a list call for what is in these VPCs, of one for the whole region; they stay where the VPCs are many."""
+    return {**region_wide, "Filters": [exactly("vpc-id", vpcs)]} if 0 < len(vpcs) <= _MOST_VALUES else dict(region_wide)
+
+
+def beginning(name: str, start: str) -> dict[str, Any]:
+    """One filter of a list call for all values that begin so, whatever signs that holds."""
+    return {"Name": name, "Values": [_literally(start) + "*"]}
+
+
+def _literally(value: str) -> str:
+    return "".join(f"\\{sign}" if sign in "*?\\" else sign for sign in value)
+
+
+def _fits_an_id(start: Start) -> bool:
+    """Whether the name of an instance without a Name may begin so: it is named by its id, which a filter on the tag would
+    leave out."""
+    return start.text.startswith("i-") or (not start.whole and "i-".startswith(start.text))
 
 
 def _within_limits(pushed: list[tuple[str, list[str]]]) -> list[dict[str, Any]]:

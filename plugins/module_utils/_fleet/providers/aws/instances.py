@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ..actions import MARK
-from . import filters, shape
+from . import filters, shape, xmltree
 from .operations import INSTANCES
 
 if TYPE_CHECKING:
@@ -27,6 +27,12 @@ def find(ec2: Ec2, region: str, name: str, values: Sequence[str]) -> list[Elemen
 def marked(ec2: Ec2, region: str, node: str) -> list[Element]:
     """Those made for the node of that name, dead ones too, as long as EC2 lists them (an hour or so)."""
     return find(ec2, region, f"tag:{MARK}", [node])
+
+
+def named(items: Iterable[Element], node: str) -> list[Element]:
+    """Those that have the node's name, too. The mark alone does not tell: somebody may have renamed an instance, or made another
+    one like it, to which EC2's console copies all tags."""
+    return [item for item in items if xmltree.tags(item).get("Name") == node]
 
 
 def id_of(item: Element) -> str:

@@ -37,8 +37,9 @@ def check(order: Order) -> None:
     check_tags(order.tags)
     if order.image is None or order.network is None:
         raise _refused(what, "AWS needs an image and a subnet", "Name them in the requirement; catalog_info lists what there is.")
-    if order.zone and order.network.zone and order.zone != order.network.zone:
-        raise _refused(what, f"subnet {order.network.name} is in {order.network.zone}, not in {order.zone}", "Choose a subnet of that zone.")
+    zones = order.network.zones
+    if order.zone and zones and order.zone not in zones:
+        raise _refused(what, f"subnet {order.network.name} is in {', '.join(zones)}, not in {order.zone}", "Choose a subnet of that zone.")
     size = len((order.user_data or "").encode())
     if size > MOST_USER_DATA:
         raise _refused(what, f"user_data has {size} bytes, AWS takes {MOST_USER_DATA}", "Shorten it, or let it fetch the rest.")

@@ -46,10 +46,11 @@ def _network(item: Element, subnet: Subnet, roles: OperatorRoles) -> CatalogNetw
         how={family: told.how for family, told in judged.items()},
         why={family: told.why for family, told in judged.items()},
         cidrs=tuple(block for block in (cidr, *blocks) if block),
-        zone=item.findtext("availabilityZone"),
+        zones=(zone,) if (zone := item.findtext("availabilityZone")) else (),
         usable=not why_not,
         why_not=why_not,
         default=item.findtext("defaultForAz") == "true",
+        aliases=(vpc,) if (vpc := item.findtext("vpcId")) else (),
         extra={"vpc": item.findtext("vpcId", "")},
     )
 

@@ -50,7 +50,8 @@ class AwsProvider(Provider):
         return named or [str(self._ec2.region)]
 
     def evidence(self, scope: str) -> Iterator[NodeEvidence]:
-        """All instances of one region, page by page; the next page is asked for together with the images of one."""
+        """All instances of one region, page by page; the next page is asked for together with the images of one. Where single
+        ones are wanted, nothing is asked that tells of others."""
         wanted = filters.for_instances(self.cloud.filters, self.run.states)
         if wanted is None:
             return
@@ -58,12 +59,15 @@ class AwsProvider(Provider):
             self._regions.check(scope)  # first, as the address of a mistyped region would be tried until time is out
         pages = self._ec2.pages(scope, INSTANCES, {"MaxResults": PAGE, **({"Filters": wanted} if wanted else {})})
         try:
-            page, subnets, tables, _checked = together(
-                lambda: next(pages),
-                lambda: self._try(scope, SUBNETS, {"MaxResults": PAGE}),
-                lambda: self._try(scope, ROUTE_TABLES, {}),
-                lambda: self._regions.check(scope),
-            )
+            if self.cloud.filters.single:
+                found, _checked = together(lambda: list(pages), lambda: self._regions.check(scope))
+                if not any(found):
+                    return
+                page, pages = found[0], iter(found[1:])
+                subnets, tables = together(*self._networks(scope, sorted(set().union(*map(shape.vpcs, found)))))
+            else:
+                page, subnets, tables, _checked = together(
+                    lambda: next(pages), *self._networks(scope, ()), lambda: self._regions.check(scope))
         except FleetError as failure:
             raise self._regions.explain(scope, failure) from None
         networks = Networks(self._accept(scope, SUBNETS, subnets) or (), self._accept(scope, ROUTE_TABLES, tables))
@@ -84,6 +88,11 @@ class AwsProvider(Provider):
 
     def actions(self, scope: str) -> AwsActions:
         return AwsActions(self.cloud, self.run, scope, self._ec2, self._regions)
+
+    def _networks(self, region: str, vpcs: Sequence[str]) -> list[Callable[[], list[Element] | FleetError]]:
+        """Calls that describe subnets and route tables, of these VPCs or of all."""
+        return [functools.partial(self._try, region, SUBNETS, filters.within({"MaxResults": PAGE}, vpcs)),
+                functools.partial(self._try, region, ROUTE_TABLES, filters.within({}, vpcs))]
 
     def _images(self, region: str, ids: Sequence[str]) -> list[Callable[[], list[Element] | FleetError]]:
         """Calls that describe images. By a filter, as naming an image that is gone would fail for all of them;

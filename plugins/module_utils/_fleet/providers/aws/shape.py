@@ -55,6 +55,11 @@ def image_ids(reservations: Iterable[Element]) -> set[str]:
     return {image.text for item in reservations for image in item.iterfind("instancesSet/item/imageId") if image.text}
 
 
+def vpcs(reservations: Iterable[Element]) -> set[str]:
+    """The VPCs that the instances have an interface in."""
+    return {vpc.text for item in reservations for vpc in item.iterfind("instancesSet/item/networkInterfaceSet/item/vpcId") if vpc.text}
+
+
 class Shaper:
     """Turns the instances of one region into evidence.
 

@@ -10,8 +10,8 @@ from ...catalog import Catalog
 from ...errors import FleetError
 from ...host_keys import from_console
 from ..actions import Actions, Order, Status
-from ..base import Run
-from . import api, keys
+from ..base import Run, together
+from . import api, insertion, keys
 from .addresses import Addresses
 from .belongings import Belongings
 from .calls import Calls
@@ -19,16 +19,17 @@ from .client import Client
 from .creation import Creation
 from .instances import Instances
 from .lists import WITHHELD
-from .login import items_of, os_login_on
+from .login import items_of, os_login_told
 from .names import label_key, labels
+from .node_rules import NodeRules
 from .offers import Offers
+from .shared_vpc import SharedVpc
 
 if TYPE_CHECKING:
     from ...fleet_file import Cloud
 
 Row = Mapping[str, Any]
 
-_REWRITES = 10  # times a change is made anew because somebody else changed the same thing
 _UP = frozenset({"PROVISIONING", "STAGING", "RUNNING", "PENDING"})
 _DOWN = frozenset({"TERMINATED", "STOPPED", "STOPPING", "PENDING_STOP", "DEPROVISIONING"})
 _SUSPENDED = "SUSPENDED"
@@ -44,11 +45,13 @@ class GceActions(Actions):
         self._reader = reader
         self._calls = Calls(reader, writer, run, scope)
         self._instances = Instances(self._calls)
-        self._offers = Offers(self._calls.lists, run, scope, cloud.options["zones"], cloud.roles)
-        self._belongings = Belongings(self._calls)
+        shared = SharedVpc(self._calls, run)
+        self._offers = Offers(self._calls, shared, run, cloud.options["zones"], cloud.roles)
+        rules = NodeRules(self._calls, shared)
+        self._belongings = Belongings(self._calls, rules)
         self._addresses = Addresses(self._calls, self._instances)
         self._creation = Creation(
-            self._calls, self._instances, self._offers, self._belongings, run, self._os_login, cloud.options["zones"])
+            self._calls, self._instances, self._offers, rules, run, self._os_login, cloud.options["zones"])
 
     def catalog(self, parts: frozenset[str], image_names: Sequence[str] = ()) -> Catalog:
         return self._offers.catalog(parts, image_names)
@@ -59,36 +62,34 @@ class GceActions(Actions):
 
     def add_node_key(self, node_id: str, user: str, public_key: str) -> bool:
         keys.entry(user, public_key)
-        return self._edit_metadata(f"add an SSH key to node {node_id}", node_id, lambda items: keys.added(items, user, public_key))
+        what = f"add an SSH key to node {node_id}"
+        changed, items = self._edit_metadata(what, node_id, lambda items: keys.added(items, user, public_key))
+        told = os_login_told(items)
+        if told or (told is None and self._os_login()):
+            place = "the node's" if told else "the project's"
+            self.run.warn(f"{what}: OS Login is on ({place} metadata enable-oslogin), with which keys in the metadata are ignored. "
+                          "Set enable-oslogin to FALSE in the node's metadata, or log in as the account of the key's owner.")
+        return changed
 
     def remove_node_key(self, node_id: str, public_key: str) -> bool:
-        return self._edit_metadata(f"remove an SSH key from node {node_id}", node_id, lambda items: keys.removed(items, public_key))
+        return self._edit_metadata(f"remove an SSH key from node {node_id}", node_id, lambda items: keys.removed(items, public_key))[0]
 
-    def _edit_metadata(self, what: str, node_id: str, edit: Callable[[dict[str, str]], dict[str, str]]) -> bool:
-        def attempt() -> bool:
+    def _edit_metadata(
+        self, what: str, node_id: str, edit: Callable[[dict[str, str]], dict[str, str]],
+    ) -> tuple[bool, dict[str, str]]:
+        """Whether something changed, and the metadata as they are then."""
+        def attempt() -> tuple[bool, dict[str, str]]:
             current = self._instances.get(what, node_id, "metadata").get("metadata") or {}
             items = items_of(current)
             wanted = edit(items)
             if wanted == items:
-                return False
+                return False, items
             rows = [{"key": key, "value": value} for key, value in wanted.items()]
             body = {"fingerprint": current.get("fingerprint"), "items": rows}
             self._calls.do("POST", what, f"{self._instances.existing(what, node_id)}/setMetadata", body)
-            return True
+            return True, wanted
 
-        return self._rewritten(what, attempt)
-
-    def _rewritten(self, what: str, attempt: Callable[[], bool]) -> bool:
-        """A change made from the newest reading: made anew when somebody else was faster."""
-        for number in range(_REWRITES):
-            try:
-                return attempt()
-            except FleetError as failure:
-                if failure.code != "stale":
-                    raise
-                self.run.patience.request_timeout()  # raises when the time is over
-                self.run.patience.sleep((0.1 + 0.2 * self.run.patience.spread()) * (number + 1))
-        raise FleetError(what, why=f"somebody else changed the same {_REWRITES} times meanwhile", code="conflict", fix="Try again.")
+        return self._calls.rewritten(what, attempt)
 
     def _os_login(self) -> bool:
         """Whether the project's metadata turns OS Login on. Unknown counts as off: to write the contrary into a node is
@@ -101,9 +102,12 @@ class GceActions(Actions):
                 raise
             self.run.note(f"{what}: {failure.why}; if OS Login is on there, keys in the nodes' metadata are ignored")
             return False
-        return os_login_on(items_of(metadata))
+        return os_login_told(items_of(metadata)) is True
 
     # -- nodes -------------------------------------------------------------------------------------------------
+    def check(self, order: Order) -> None:
+        insertion.check(order)
+
     def create(self, order: Order) -> str:
         return self._creation.create(order)
 
@@ -117,13 +121,17 @@ class GceActions(Actions):
         what = f"delete node {node_id}"
         try:
             self._instances.get(what, node_id, "name")  # that nothing else of the same name is meant
-            self._calls.begin("DELETE", what, self._instances.existing(what, node_id))
+            self._instances.begun(node_id, self._calls.begin("DELETE", what, self._instances.existing(what, node_id)))
         except FleetError as failure:
             if failure.code != "not_found":
                 raise
 
     def leftovers(self, name: str) -> list[str]:
         return self._belongings.found(name)
+
+    def marked(self, prefix: str) -> set[str]:
+        nodes, others = together(self._instances.marks, self._belongings.marks)
+        return {mark for mark in nodes | others if mark.startswith(prefix)}
 
     def clean(self, name: str) -> list[str]:
         return self._belongings.remove(name)
@@ -134,7 +142,7 @@ class GceActions(Actions):
         verb = _verb(what, action, status)
         if verb is None:
             return False
-        self._calls.begin("POST", what, f"{self._instances.existing(what, node_id)}/{verb}")
+        self._instances.begun(node_id, self._calls.begin("POST", what, f"{self._instances.existing(what, node_id)}/{verb}"))
         return True
 
     def adapted_tags(self, tags: Mapping[str, str]) -> dict[str, str]:
@@ -155,7 +163,7 @@ class GceActions(Actions):
             self._calls.do("POST", what, f"{self._instances.existing(what, node_id)}/setLabels", body)
             return True
 
-        return self._rewritten(what, attempt)
+        return self._calls.rewritten(what, attempt)
 
     def host_keys(self, node_id: str) -> tuple[str, ...] | None:
         what = f"read the SSH host keys of node {node_id}"
@@ -175,8 +183,14 @@ class GceActions(Actions):
         return tuple(sorted(f"{row['key']} {row['value'].strip()}" for row in rows if row.get("key") and row.get("value")))
 
     def _printed_keys(self, what: str, path: str) -> tuple[str, ...] | None:
-        """Those that cloud-init printed on the console."""
-        found = self._calls.find(what, f"{path}/serialPort", {"port": "1"})
+        """Those that cloud-init printed on the console. Google keeps its last megabyte only."""
+        try:
+            found = self._calls.find(what, f"{path}/serialPort", {"port": "1"})
+        except FleetError as failure:
+            if failure.code not in WITHHELD:  # an account or an organisation may close the console
+                raise
+            self.run.note(f"{what}: {failure.why}")
+            return None
         return from_console(str((found or {}).get("contents") or "")) or None
 
 

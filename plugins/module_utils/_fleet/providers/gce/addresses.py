@@ -77,12 +77,17 @@ class Addresses:
         read = functools.partial(api.plain, kind="compute#addressList")
         return self._calls.lists.rows(what, self._calls.project, f"regions/{region}/addresses", _ADDRESSES, read)
 
-    def _attach_ipv6(self, what: str, node_id: str, path: str) -> str:
-        nic = self._first_nic(what, node_id)  # anew: attaching IPv4 has changed its fingerprint
-        stack = "IPV6_ONLY" if nic.get("stackType") == "IPV6_ONLY" else "IPV4_IPV6"
-        change = {"stackType": stack, "ipv6AccessConfigs": [NAT6], "fingerprint": nic.get("fingerprint")}
-        self._calls.do("PATCH", what, f"{path}/updateNetworkInterface", change, query={"networkInterface": str(nic["name"])})
-        return "attached an external IPv6 address"
+    def _attach_ipv6(self, what: str, node_id: str, path: str) -> str | None:
+        def attempt() -> str | None:
+            nic = self._first_nic(what, node_id)  # anew: attaching IPv4 has changed its fingerprint, or another run has
+            if nic.get("ipv6AccessConfigs"):
+                return None
+            stack = "IPV6_ONLY" if nic.get("stackType") == "IPV6_ONLY" else "IPV4_IPV6"
+            change = {"stackType": stack, "ipv6AccessConfigs": [NAT6], "fingerprint": nic.get("fingerprint")}
+            self._calls.do("PATCH", what, f"{path}/updateNetworkInterface", change, query={"networkInterface": str(nic["name"])})
+            return "attached an external IPv6 address"
+
+        return self._calls.rewritten(what, attempt)
 
 
 def usable(rows: Iterable[Row], name: str) -> list[Row]:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FleetError
+from ...name_patterns import start_of
 from ...retry import parse_retry_after
 from . import faults
 from .shape import NEVER_EXTRA, STATES
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ...fleet_file import Filters
 
 PAGE_SIZE = 500  # the most the API gives at once
+IDS_AT_ONCE = 40  # in one filter: the address of a request may not grow without bound
 
 _FIELDS = {
     "id": "", "name": "", "status": "", "zone": "", "creationTimestamp": "", "machineType": "", "cpuPlatform": "",
@@ -77,9 +79,18 @@ NETWORKS_QUERY = {"maxResults": str(PAGE_SIZE), "fields": "kind,nextPageToken,it
 
 def _filter(filters: Filters, states: Collection[str]) -> str:
     statuses = [] if "unknown" in states else [theirs for theirs, ours in STATES.items() if ours in states]
-    terms = [_any("status", statuses), _any("name", _exact(filters.names))]
+    starts = [start_of(pattern) for pattern in filters.names]
+    terms = [_any("status", statuses), _any("name", _exact([start.text if start.whole else "*" for start in starts]))]
+    if 0 < len(filters.ids) <= IDS_AT_ONCE:
+        terms.append(any_id(filters.ids))
     terms += [_any(f"labels.{key}", _exact(values)) for key, values in filters.tags.items() if _PLAIN.fullmatch(key)]
     return " AND ".join(term for term in terms if term)
+
+
+def any_id(node_ids: Sequence[str]) -> str:
+    """A filter for instances of these ids; anything that is no id of Google's cannot be there."""
+    terms = [f"(id = {node_id})" for node_id in node_ids if re.fullmatch(r"[0-9]+", node_id)] or ["(id = 0)"]
+    return terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
 
 
 def _exact(values: Sequence[str]) -> Sequence[str]:
@@ -104,7 +115,7 @@ def aggregated(what: str, answer: Mapping[str, Any], kind: str, rows_key: str) -
     """
     _expect_kind(what, answer, kind, "items")
     missing = {_zone(name): "UNREACHABLE" for name in answer.get("unreachables") or ()}
-    missing |= _warned(answer.get("warning"), "the project")
+    missing |= warned(answer.get("warning"), "the project")
     scopes = answer.get("items")
     token = answer.get("nextPageToken")
     if scopes is None and (answer.get("warning") or {}).get("code") != _EMPTY:
@@ -115,7 +126,7 @@ def aggregated(what: str, answer: Mapping[str, Any], kind: str, rows_key: str) -
     for name, scope in (scopes or {}).items():
         if not isinstance(scope, Mapping):
             raise bad_answer(what, f"{_zone(name)} holds no list of {rows_key}")
-        missing |= _warned(scope.get("warning"), _zone(name))
+        missing |= warned(scope.get("warning"), _zone(name))
         rows += _rows(what, scope.get(rows_key))
     if missing:
         raise partial(what, missing)
@@ -130,7 +141,7 @@ def aggregated_page(what: str, answer: Mapping[str, Any]) -> Page:
 def plain(what: str, answer: Mapping[str, Any], kind: str) -> Page:
     """A page of one collection. An empty one has no items, but its list still has kind and id."""
     _expect_kind(what, answer, kind, "items")
-    missing = _warned(answer.get("warning"), "the zone")
+    missing = warned(answer.get("warning"), "the zone")
     if missing:
         raise partial(what, missing)
     token = answer.get("nextPageToken")
@@ -168,7 +179,7 @@ def _rows(what: str, rows: Any) -> list[Mapping[str, Any]]:
     return rows or []
 
 
-def _warned(warning: Any, place: str) -> dict[str, str]:
+def warned(warning: Any, place: str) -> dict[str, str]:
     """The place and the code of a warning, when it tells that results are missing."""
     code = warning.get("code") if isinstance(warning, Mapping) else None
     return {} if code is None or code in _HARMLESS else {place: str(code)}
@@ -217,7 +228,7 @@ def refusal(
     why = one_line(f"HTTP {status}" + (f": {message}" if message else "") + (f" ({reasons[0]})" if reasons else ""))
     cause = faults.cause(status, reasons, message)
     if cause:
-        return FleetError(what, why=why, code=cause.code, fix=cause.fix)
+        return FleetError(what, why=why, code=cause.code, fix=cause.fix, transient=cause.transient)
     if status in (408, 429) or (status >= 500 and status != 501) or (status == 403 and _RATE_REASONS.intersection(reasons)):
         throttled = status in (403, 429)
         return FleetError(

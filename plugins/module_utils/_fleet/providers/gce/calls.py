@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import FleetError
 from ..base import Run
@@ -15,9 +15,11 @@ from .names import fresh_id
 from .shape import last_part
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 _FIRST_PAUSE = 0.2  # seconds between two looks at an operation; grows
 _LONGEST_PAUSE = 2.0
+_REWRITES = 10  # times a change is made anew because somebody else changed the same thing
 
 
 class Calls:
@@ -28,11 +30,24 @@ class Calls:
         self.project = project
         self._reader = reader
         self._writer = writer
+        self._run = run
         self._patience = run.patience
+
+    def of(self, project: str) -> Calls:
+        """The same below another project."""
+        return Calls(self._reader, self._writer, self._run, project)
+
+    def now(self) -> float:
+        """The clock of the run, in seconds."""
+        return self._patience.clock()
 
     def get(self, what: str, path: str, query: Mapping[str, str] | None = None) -> Row:
         """One resource. Raises FleetError (not_found)."""
         return self._reader.get(what, self.project, path, query or {}, _as_it_is)
+
+    def get_as_writer(self, what: str, path: str, query: Mapping[str, str] | None = None) -> Row:
+        """One resource that Google shows only to tokens that may change things."""
+        return self._writer().get(what, self.project, path, query or {}, _as_it_is)
 
     def find(self, what: str, path: str, query: Mapping[str, str] | None = None) -> Row | None:
         """One resource, None when there is none."""
@@ -75,6 +90,28 @@ class Calls:
     def do(self, method: str, what: str, path: str, body: Any = None, *, query: Mapping[str, str] | None = None) -> None:
         """A change, and the end of its operation."""
         self.finish(what, self.begin(method, what, path, body, query=query))
+
+    def rewritten(self, what: str, attempt: Callable[[], T]) -> T:
+        """A change made from the newest reading: made anew when somebody else was faster."""
+        for number in range(_REWRITES):
+            try:
+                return attempt()
+            except FleetError as failure:
+                if failure.code != "stale":
+                    raise
+                self._patience.request_timeout()  # raises when the time is over
+                self._patience.sleep((0.1 + 0.2 * self._patience.spread()) * (number + 1))
+        raise FleetError(what, why=f"somebody else changed the same {_REWRITES} times meanwhile", code="conflict", fix="Try again.")
+
+    def remove(self, what: str, path: str) -> bool:
+        """Delete a resource, and see its end; whether it was there."""
+        try:
+            self.do("DELETE", what, path)
+        except FleetError as failure:
+            if failure.code == "not_found":
+                return False
+            raise
+        return True
 
     def operation(self, what: str, path: str) -> Row | None:
         """An operation as it stands, None when Google has forgotten it."""

@@ -1,19 +1,17 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From Compute Engine's images, machine types, subnetworks and zones to the catalog's one shape. Pure."""
+"""From Compute Engine's images, machine types and zones to the catalog's one shape. Pure; networks are in ``subnetworks``."""
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ... import distro, network_role
-from ...catalog import REACHES, CatalogFlavor, CatalogImage, CatalogNetwork, CatalogZone
-from ...network_role import OperatorRoles
-from ...shape import AddressEvidence, InterfaceEvidence, LoginEvidence
+from ... import distro
+from ...catalog import CatalogFlavor, CatalogImage, CatalogZone
+from ...shape import LoginEvidence
 from .keys import DEFAULT_USER
-from .shape import last_part, network_path, utc
+from .shape import last_part, utc
 
 Row = Mapping[str, Any]
 
@@ -45,9 +43,6 @@ _RANKS = ("e2", "t2d", "n4d", "n4", "n2d", "t2a", "n4a", "c4a", "n2", "c4d", "c4
 """Series of machine types for general use, the one to prefer among equal sizes first: by price, then by age."""
 _SPECIAL = 100  # rank of all others: large memory, accelerators, local disks
 
-DEFAULT_NETWORK = "default"
-_SERVES_NODES = ("PRIVATE", "PRIVATE_RFC_1918", None)  # purposes of a subnetwork that instances can be attached to
-
 
 # --------------------------------------------------------------------------------------------------- images
 def image_projects(own: str, words: Sequence[str]) -> list[str]:
@@ -69,11 +64,11 @@ def image_projects(own: str, words: Sequence[str]) -> list[str]:
 
 def images(rows: Iterable[Row], project: str, own: str, words: Sequence[str] = ()) -> list[CatalogImage]:
     """The images of a project. Of the public ones those that are withdrawn are left out, hundreds of them, unless words
-    name them."""
+    name them or their family."""
     found = []
     for row in rows:
         made = _image(row, project, own)
-        if made.usable or not made.public or made.name in words or made.id in words:
+        if not made.why_not or not made.public or {made.name, made.id, made.family} & set(words):
             found.append(made)
     return found
 
@@ -85,27 +80,27 @@ def _image(row: Row, project: str, own: str) -> CatalogImage:
     texts = (name, row.get("family"), *licenses) if public else (*licenses, row.get("family"), name)
     system, version = distro.identify(*texts)
     windows = system == "windows" or any(feature.get("type") == "WINDOWS" for feature in row.get("guestOsFeatures") or ())
-    why_not = _withdrawn(row)
+    why_not, legacy = _withdrawn(row)
     return CatalogImage(
         id=f"projects/{project}/global/images/{name}", name=name, family=row.get("family"),
         distro="windows" if windows else system, version=version,
         arch=_ARCHITECTURES.get(row.get("architecture", "")), created=utc(row.get("creationTimestamp")), owner=project,
-        public=public, min_disk_gib=int(row.get("diskSizeGb") or 0), usable=not why_not, why_not=why_not,
+        public=public, min_disk_gib=int(row.get("diskSizeGb") or 0), usable=not why_not, why_not=why_not, legacy=legacy,
         login=LoginEvidence(
             key_users=(DEFAULT_USER,), key_source="the metadata that the node will get", platform="windows" if windows else None))
 
 
-def _withdrawn(row: Row) -> str:
-    """Why no node should be made from an image, empty when one may."""
+def _withdrawn(row: Row) -> tuple[str, bool]:
+    """Why no node should be made from an image, empty when one may; and whether Google makes one all the same."""
     status = row.get("status", "READY")
     if status != "READY":
-        return f"is {status}"
+        return f"is {status}", False
     withdrawn = row.get("deprecated") or {}
     state = withdrawn.get("state", "ACTIVE")
     if state == "ACTIVE":
-        return ""
+        return "", False
     instead = last_part(withdrawn.get("replacement"))
-    return f"is {state}" + (f", replaced by {instead}" if instead else "")
+    return f"is {state}" + (f", replaced by {instead}" if instead else ""), state == "DEPRECATED"
 
 
 # -------------------------------------------------------------------------------------------------- flavors
@@ -133,89 +128,6 @@ def _flavor(row: Row, zones: tuple[str, ...]) -> CatalogFlavor:
 def _rank(name: str) -> int:
     series, _dash, kind = name.partition("-")
     return _RANKS.index(series) if series in _RANKS and "gpu" not in kind and "lssd" not in kind else _SPECIAL
-
-
-# ------------------------------------------------------------------------------------------------- networks
-def networks(
-    rows: Iterable[Row], project: str, roles: OperatorRoles, home: str | None, regions: Collection[str] | None,
-) -> list[CatalogNetwork]:
-    """The subnetworks of a project. home: the region whose subnetwork of the default network is the default; regions: those
-    that the fleet file's zones are in, None for all."""
-    made = [_network(row, project, roles, home, regions) for row in rows]
-    return sorted(made, key=lambda network: (not network.default, network.name, network.id))
-
-
-def _network(
-    row: Row, project: str, roles: OperatorRoles, home: str | None, regions: Collection[str] | None,
-) -> CatalogNetwork:
-    region, name = last_part(row["region"]) or "", row["name"]
-    path = network_path(row["network"], project) or ""
-    stack = row.get("stackType") or "IPV4_ONLY"
-    access = row.get("ipv6AccessType") or ""
-    nic = InterfaceEvidence(network=last_part(path), network_id=path)
-    reach: dict[str, str] = {}
-    how: dict[str, str] = {}
-    why: dict[str, str] = {}
-    if stack != "IPV6_ONLY":
-        reach["ipv4"], how["ipv4"], why["ipv4"] = _ipv4(row.get("ipCidrRange"), nic, roles)
-    if stack != "IPV4_ONLY":
-        prefix = row.get("externalIpv6Prefix") or row.get("internalIpv6Prefix") or row.get("ipv6CidrRange")
-        reach["ipv6"], how["ipv6"], why["ipv6"] = _ipv6(prefix, access, nic, roles)
-    why_not = _unusable(row, region, regions)
-    return CatalogNetwork(
-        id=f"projects/{_owner(row, project)}/regions/{region}/subnetworks/{name}", name=name, reach=reach, how=how, why=why,
-        cidrs=tuple(filter(None, (row.get("ipCidrRange"), row.get("externalIpv6Prefix"), row.get("internalIpv6Prefix")))),
-        usable=not why_not, why_not=why_not, default=last_part(path) == DEFAULT_NETWORK and region == home,
-        extra={"network": path, "region": region, "stack_type": stack, "ipv6_access": access})
-
-
-def _owner(row: Row, project: str) -> str:
-    found = _OF_PROJECT.match(row.get("selfLink") or "")
-    return found[1] if found else project
-
-
-def _unusable(row: Row, region: str, regions: Collection[str] | None) -> str:
-    purpose, state = row.get("purpose"), row.get("state", "READY")
-    if purpose not in _SERVES_NODES:
-        return f"is for {purpose}, not for nodes"
-    if state != "READY":
-        return f"is {state}"
-    if regions is not None and region not in regions:
-        return f"is in {region}, where none of the fleet file's zones are"
-    return ""
-
-
-def _ipv4(cidr: str | None, nic: InterfaceEvidence, roles: OperatorRoles) -> tuple[str, str, str]:
-    """Role, way and reason: every subnetwork with IPv4 can map an external address onto an interface."""
-    inside = _first(cidr)
-    if inside:
-        told = roles.role_of(AddressEvidence(inside, routed=False, network_known=True), nic)
-        if told and told.value == "public":
-            return "public", "direct", told.why
-    return "floating", "assigned", "an external address (natIP) is mapped onto the interface when the node asks for one"
-
-
-def _ipv6(prefix: str | None, access: str, nic: InterfaceEvidence, roles: OperatorRoles) -> tuple[str, str, str]:
-    outside = access == "EXTERNAL"
-    told = f"ipv6AccessType {access or 'unknown'}"
-    first = _first(prefix)
-    if first is None:
-        role, why = ("public" if outside else "private"), told
-    else:
-        evidence = AddressEvidence(first, routed=outside, routed_why=told, network_known=not outside)
-        decision = network_role.role_of(evidence, nic, operator=roles)
-        role, why = decision.value or "unknown", decision.why
-    if role not in REACHES:  # management: never preferred, and no way to a public address
-        return "unknown", "none", why
-    return role, "direct" if outside else "none", why
-
-
-def _first(cidr: str | None) -> str | None:
-    """The first address of a range that a node could have."""
-    if not cidr:
-        return None
-    network = ipaddress.ip_network(cidr, strict=False)
-    return str(network[2] if network.num_addresses > 4 else network[0])
 
 
 # ---------------------------------------------------------------------------------------------------- zones

@@ -16,15 +16,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...catalog import meet
 from ...errors import FleetError
 from ..actions import MARK, Order
 from ..base import Run, together
 from . import insertion
-from .belongings import Belongings
-from .calls import Calls, operation_path
+from .calls import Calls
 from .catalog import home_region
 from .instances import Instances
-from .names import check_name, digest, labels, request_id, rotated
+from .names import digest, request_id, rotated
+from .node_rules import NodeRules
 from .offers import Offers
 from .shape import last_part
 
@@ -42,23 +43,21 @@ class Creation:
     """Makes the instances of one project. os_login: whether its metadata turns OS Login on."""
 
     def __init__(
-        self, calls: Calls, instances: Instances, offers: Offers, belongings: Belongings, run: Run,
+        self, calls: Calls, instances: Instances, offers: Offers, rules: NodeRules, run: Run,
         os_login: Callable[[], bool], only_zones: Sequence[str],
     ) -> None:
         self._calls = calls
         self._instances = instances
         self._offers = offers
-        self._belongings = belongings
+        self._rules = rules
         self._run = run
         self._os_login = os_login
         self._only_zones = only_zones
 
     def create(self, order: Order) -> str:
         """The id of the instance."""
-        check_name(order.name)
+        insertion.check(order)
         marked = dataclasses.replace(order, tags={**order.tags, MARK: order.name})
-        labels(marked.tags)  # what cannot be kept is refused before anything is made
-        insertion.metadata(marked, os_login=False)
         zones, found, os_login = together(
             lambda: self._zones(marked), lambda: self._instances.named(order.name),
             lambda: bool(order.public_key) and self._os_login())
@@ -68,15 +67,15 @@ class Creation:
             if not _ours(row, order.name):
                 stranger = row if zone in zones else stranger
             elif left := self._lasting(zone, row):
-                self._belongings.secure(order)
+                self._rules.secure(order)
                 return str(left["id"])
         if stranger:
-            raise _taken(order.name, last_part(stranger.get("zone")) or "")
-        self._belongings.secure(order)
+            raise _taken(order.name, stranger)
+        self._rules.secure(order)
         lost: FleetError | None = None
         for zone in zones:
             try:
-                return self._insert(_in_zone(marked, zone), zone, os_login)
+                return self._insert(marked, zone, os_login)
             except FleetError as failure:
                 if failure.code != "capacity":
                     raise
@@ -91,28 +90,30 @@ class Creation:
         """The zones to try, in order. Raises FleetError when there is none."""
         what = f"choose a zone for node {order.name}"
         usable = self._offers.usable_zones()
-        region_of = {zone.name: zone.region for zone in usable}
-        offered = order.flavor.zones or tuple(region_of)
+        names = [zone.name for zone in usable]
+        bound = order.network.zones if order.network else ()
         if order.zone:
-            if order.zone not in region_of:
+            if order.zone not in names:
                 raise FleetError(what, why=f"zone {order.zone} is not there, not up, or not among 'zones' of the fleet file",
-                                 code="refused", fix=f"Zones that can be used: {', '.join(region_of) or 'none'}.")
-            _check_region(what, order, region_of[order.zone])
+                                 code="refused", fix=f"Zones that can be used: {', '.join(names) or 'none'}.")
+            if order.network and not meet(bound, (order.zone,)):
+                raise FleetError(what, why=f"network {order.network.name} is in {', '.join(bound)}, not in {order.zone}", code="refused",
+                                 fix="Name a zone of those, or a network of that zone's region.")
             return [order.zone]
-        region = order.network.extra["region"] if order.network else home_region(usable, self._run.environ, self._only_zones)
-        zones = [zone for zone in offered if region_of.get(zone) == region]
-        if not zones and _spans_regions(order):
-            others = sorted({theirs for zone in offered if (theirs := region_of.get(zone))})
-            zones = [zone for zone in offered if others and region_of.get(zone) == others[0]]
+        zones = [name for name in names if meet(order.flavor.zones, (name,)) and meet(bound, (name,))]
+        if not bound:  # a network of the whole world: near before far
+            home = home_region(usable, self._run.environ, self._only_zones)
+            zones = [zone.name for zone in usable if zone.name in zones and zone.region == home] or zones
         if not zones:
-            raise FleetError(what, why=f"{order.flavor.name} is not offered in any zone of {region} that can be used", code="refused",
-                             fix="Choose another flavor, or a network of another region.")
+            where = f"of those of network {order.network.name}" if order.network and bound else "that can be used"
+            raise FleetError(what, why=f"{order.flavor.name} is not offered in any zone {where}", code="refused",
+                             fix="Choose another flavor, or another network.")
         return rotated(order.name, zones)
 
     # -- making ------------------------------------------------------------------------------------------------
     def _insert(self, order: Order, zone: str, os_login: bool) -> str:
         what = f"make instance {order.name} in {zone}"
-        body = insertion.body(order, zone, os_login=os_login)
+        body = insertion.body(order, zone, project=self._calls.project, os_login=os_login)
         said = digest(json.dumps(body, sort_keys=True))  # another order of that name is another request
         for life in range(_LIVES):
             try:
@@ -136,7 +137,7 @@ class Creation:
                 raise
             target = str(operation.get("targetId"))
             if not done:
-                self._instances.begun(target, operation_path(operation))
+                self._instances.begun(target, operation, makes=True)
             found = self._instances.in_zone(zone, order.name)
             if found and _ours(found, order.name) and (str(found["id"]) == target or self._lasting(zone, found)):
                 return str(found["id"])
@@ -157,7 +158,7 @@ class Creation:
                 self._run.patience.sleep(0.25 * 2**glance)
                 continue
             if not _ours(found, order.name):
-                raise _taken(order.name, zone)
+                raise _taken(order.name, found)
             left = self._lasting(zone, found)
             return str(left["id"]) if left else None
         raise taken  # not an instance: a disk of that name, for example, and the words say so
@@ -177,30 +178,9 @@ def _ours(row: Row, name: str) -> bool:
     return (row.get("labels") or {}).get(MARK) == name
 
 
-def _in_zone(order: Order, zone: str) -> Order:
-    """The order with the subnetwork that its network has in the zone's region, where it spans regions."""
-    region = zone.rpartition("-")[0]
-    network = order.network
-    if network is None or network.extra["region"] == region:
-        return order
-    home, _slash, name = network.id.partition("/regions/")
-    theirs = f"{home}/regions/{region}/subnetworks/{name.rpartition('/')[2]}"
-    return dataclasses.replace(order, network=dataclasses.replace(network, id=theirs, extra={**network.extra, "region": region}))
-
-
-def _spans_regions(order: Order) -> bool:
-    """Whether the network has a subnetwork of its own name in every region, as those in auto mode have."""
-    return order.network is not None and order.network.name == last_part(order.network.extra["network"])
-
-
-def _check_region(what: str, order: Order, region: str | None) -> None:
-    if order.network and order.network.extra["region"] != region and not _spans_regions(order):
-        raise FleetError(
-            what, why=f"subnetwork {order.network.name} is in {order.network.extra['region']}, zone {order.zone} is not", code="refused",
-            fix="Name a zone of that region, or a network of the zone's.")
-
-
-def _taken(name: str, zone: str) -> FleetError:
+def _taken(name: str, row: Row) -> FleetError:
+    mark = (row.get("labels") or {}).get(MARK)
+    maker = f"made for node {mark} (label {MARK})" if mark else f"not made by this collection (no label {MARK})"
     return FleetError(
-        f"make instance {name}", why=f"an instance of that name is in {zone}, and was not made by this collection (no label {MARK})",
+        f"make instance {name}", why=f"zone {last_part(row.get('zone'))} has an instance of that name already, {maker}",
         code="exists", fix="Choose another name, or remove that instance.")

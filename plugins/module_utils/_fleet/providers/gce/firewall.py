@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..actions import SecurityRule
-from .names import LONGEST, digest, mark_words, short
+from .names import LONGEST, digest, mark_words, network_tag, short
 
 ALLOW_PRIORITY = 1000
 DENY_PRIORITY = 65533
@@ -25,10 +25,13 @@ EVERYWHERE = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 _ICMP = {"ipv4": "icmp", "ipv6": "58"}  # ICMPv6 by its number; Google has no word for it
 
 
-def wanted(name: str, network: str, rules: Sequence[SecurityRule], families: Iterable[str]) -> list[dict[str, Any]]:
+def wanted(
+    name: str, network: str, rules: Sequence[SecurityRule], families: Iterable[str], project: str | None = None,
+) -> list[dict[str, Any]]:
     """Bodies of the firewall rules for a node.
 
-    network: path of the VPC network; families: those the node's subnetwork has. Google refuses sources of both families
+    network: path of the VPC network; families: those the node's subnetwork has; project: the node's, where it is not the
+    network's. Google refuses sources of both families
     in one rule, and all sources of a rule share its ports; so there is one for each family and set of sources.
     """
     grouped: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
@@ -41,10 +44,10 @@ def wanted(name: str, network: str, rules: Sequence[SecurityRule], families: Ite
             if traffic not in allowed:
                 allowed.append(traffic)
     bodies = [
-        _body(name, network, ALLOW_PRIORITY, sources, {"allowed": sorted(allowed, key=json.dumps)})
+        _body(name, project, network, ALLOW_PRIORITY, sources, {"allowed": sorted(allowed, key=json.dumps)})
         for (_family, sources), allowed in grouped.items()]
     bodies += [
-        _body(name, network, DENY_PRIORITY, (EVERYWHERE[family],), {"denied": [{"IPProtocol": "all"}]}) for family in present]
+        _body(name, project, network, DENY_PRIORITY, (EVERYWHERE[family],), {"denied": [{"IPProtocol": "all"}]}) for family in present]
     return bodies
 
 
@@ -57,9 +60,11 @@ def _traffic(rule: SecurityRule, family: str) -> dict[str, Any]:
     return {"IPProtocol": rule.protocol, "ports": [str(rule.port) if last == rule.port else f"{rule.port}-{last}"]}
 
 
-def _body(name: str, network: str, priority: int, sources: Sequence[str], action: dict[str, Any]) -> dict[str, Any]:
+def _body(
+    name: str, project: str | None, network: str, priority: int, sources: Sequence[str], action: dict[str, Any],
+) -> dict[str, Any]:
     says: dict[str, Any] = {
         "network": network, "direction": "INGRESS", "priority": priority, "sourceRanges": list(sources),
-        "targetTags": [short(name)], **action}
+        "targetTags": [network_tag(name, project)], **action}
     suffix = digest(json.dumps([name, says], sort_keys=True))
-    return {"name": f"{short(name, LONGEST - 9)}-{suffix}", "description": mark_words(name), **says}
+    return {"name": f"{short(name, LONGEST - 9)}-{suffix}", "description": mark_words(name, project), **says}

@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..actions import Order
+from ..actions import MARK, Order
 from . import keys
-from .names import labels, short
+from .names import check_name, labels, network_tag
 
 NAT = {"type": "ONE_TO_ONE_NAT", "name": "External NAT"}
 NAT6 = {"type": "DIRECT_IPV6", "name": "external-ipv6", "networkTier": "PREMIUM"}
@@ -17,9 +17,16 @@ NAT6 = {"type": "DIRECT_IPV6", "name": "external-ipv6", "networkTier": "PREMIUM"
 _HYPERDISK_ONLY = re.compile(r"(?:c4|n4|x4|m4|a4|h4|g4)[a-z]*-")
 
 
-def body(order: Order, zone: str, *, os_login: bool) -> dict[str, Any]:
-    """What is asked for. os_login: whether the project's metadata turns OS Login on. Raises FleetError for labels, keys and
-    users that Google would refuse."""
+def check(order: Order) -> None:
+    """Raises FleetError for a name, tags, a key and a user that Google would refuse."""
+    check_name(order.name)
+    labels({**order.tags, MARK: order.name})
+    metadata(order, os_login=False)
+
+
+def body(order: Order, zone: str, *, project: str, os_login: bool) -> dict[str, Any]:
+    """What is asked for. project: in which the node is made; os_login: whether its metadata turns OS Login on. Raises FleetError
+    for labels, keys and users that Google would refuse."""
     marks = labels(order.tags)
     asked: dict[str, Any] = {
         "name": order.name,
@@ -30,7 +37,7 @@ def body(order: Order, zone: str, *, os_login: bool) -> dict[str, Any]:
         "metadata": {"items": [{"key": key, "value": value} for key, value in metadata(order, os_login=os_login).items()]},
     }
     if order.rules is not None:
-        asked["tags"] = {"items": [short(order.name)]}
+        asked["tags"] = {"items": [network_tag(order.name, project if network_owner(order, project) != project else None)]}
     return asked
 
 
@@ -50,6 +57,8 @@ def interface(order: Order) -> dict[str, Any]:
     network = order.network
     if network is None:
         return {"network": "global/networks/default", **({"accessConfigs": [NAT]} if wants_nat(order) else {})}
+    if "/subnetworks/" not in network.id:  # of the oldest kind, which has none
+        return {"network": network.id, **({"accessConfigs": [NAT]} if wants_nat(order) else {})}
     nic: dict[str, Any] = {"subnetwork": network.id}
     if "ipv6" not in network.reach:
         nic["stackType"] = "IPV4_ONLY"
@@ -62,6 +71,16 @@ def interface(order: Order) -> dict[str, Any]:
     if wants_nat6(order):
         nic["ipv6AccessConfigs"] = [NAT6]
     return nic
+
+
+def network_path(order: Order, project: str) -> str:
+    """The VPC network that the node will be in."""
+    return order.network.extra["network"] if order.network else f"projects/{project}/global/networks/default"
+
+
+def network_owner(order: Order, project: str) -> str:
+    """The project of that network: another one in a Shared VPC."""
+    return network_path(order, project).split("/")[1]
 
 
 def wants_nat(order: Order) -> bool:

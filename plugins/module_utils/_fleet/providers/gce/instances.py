@@ -7,20 +7,29 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import FleetError
-from ..actions import Status
+from ..actions import MARK, Status
 from ..base import together
 from . import api, faults
-from .calls import Calls
+from .calls import Calls, operation_path
 from .shape import STATES, last_part
 
 Row = Mapping[str, Any]
 
-CHUNK = 40  # ids in one filter: the address of a request may not grow without bound
+PATIENT = 5.0  # seconds after which an instance at rest should show what it was asked for
+_AT_REST = ("running", "stopped", "paused")
 _BRIEF = "id,name,zone,status,statusMessage,labels"
 _IN_LIST = f"kind,id,nextPageToken,warning,unreachables,items/*/warning,items/*/instances({_BRIEF})"
+
+
+class _Begun(NamedTuple):
+    """An operation on an instance. when: on the clock of the run; makes: the instance is not there before."""
+
+    path: str
+    when: float
+    makes: bool
 
 
 class Instances:
@@ -30,17 +39,22 @@ class Instances:
         self._calls = calls
         self._lock = threading.Lock()
         self._paths: dict[str, str] = {}
-        self._begun: dict[str, str] = {}
+        self._begun: dict[str, _Begun] = {}
 
-    def begun(self, node_id: str, operation_path: str) -> None:
-        """Remember the operation that makes a node, to tell why the node is not there."""
+    def begun(self, node_id: str, operation: Row, *, makes: bool = False) -> None:
+        """Remember what a node was asked for last, to tell why it does not come to be so. makes: whether it was to be made."""
         with self._lock:
-            self._begun[node_id] = operation_path
+            self._begun[node_id] = _Begun(operation_path(operation), self._calls.now(), makes)
 
     def named(self, name: str) -> list[Row]:
         """The instances of that name, of which there may be one in each zone."""
         found = self._listed(f"look for instance {name}", f'name = "{name}"')
         return [row for row in found if row.get("name") == name]
+
+    def marks(self) -> set[str]:
+        """The nodes that instances were made for."""
+        found = self._listed("look for instances of nodes", f"labels.{MARK} : *")
+        return {str(mark) for row in found if (mark := (row.get("labels") or {}).get(MARK))}
 
     def in_zone(self, zone: str, name: str) -> Row | None:
         """The instance of that name in that zone."""
@@ -69,32 +83,36 @@ class Instances:
             return self._paths.get(node_id)
 
     def statuses(self, node_ids: Sequence[str]) -> dict[str, Status]:
-        """Where they stand; of those that are gone only the ones whose making failed."""
+        """Where they stand; of those that are gone only the ones whose making failed. One that stays at rest although it was
+        asked to change is asked why."""
         wanted = list(dict.fromkeys(node_ids))
         found = self._found(wanted)
         statuses = {node_id: _status(row) for node_id, row in found.items()}
-        for node_id in wanted:
-            failed = None if node_id in statuses else self._failed(node_id)
-            if failed:
-                statuses[node_id] = failed
+        with self._lock:
+            begun = {node_id: self._begun[node_id] for node_id in wanted if node_id in self._begun}
+        late = self._calls.now() - PATIENT
+        for node_id, what in begun.items():
+            status = statuses.get(node_id)
+            if what.makes if status is None else status.state in _AT_REST and what.when < late:
+                failed = self._failed(node_id, what.path)
+                if failed:
+                    statuses[node_id] = failed
         return statuses
 
-    def _failed(self, node_id: str) -> Status | None:
-        """Why a node that was asked for never came to be."""
-        with self._lock:
-            path = self._begun.get(node_id)
+    def _failed(self, node_id: str, path: str) -> Status | None:
+        """Why a node did not become what it was asked to."""
         what = f"read what became of instance {node_id}"
-        operation = self._calls.operation(what, path) if path else None
+        operation = self._calls.operation(what, path)
         failure = faults.operation_error(what, operation) if operation else None
-        return Status("error", fault=failure.why) if failure else None
+        return Status("error", fault=failure.why, doing=failure.why) if failure else None
 
     def _found(self, wanted: list[str]) -> dict[str, Row]:
         """The instances of these ids that are there. What a list does not show is asked for by itself before it counts as
         gone: lists lag behind, and a filter that was understood otherwise must not pass for an end."""
         found: dict[str, Row] = {}
         if len(wanted) != 1 or self._path(wanted[0]) is None:
-            chunks = [wanted[start:start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-            lists = together(*(functools.partial(self._listed, "look for instances", _any_id(chunk)) for chunk in chunks)) if chunks else []
+            chunks = [wanted[start:start + api.IDS_AT_ONCE] for start in range(0, len(wanted), api.IDS_AT_ONCE)]
+            lists = together(*(functools.partial(self._listed, "look for instances", api.any_id(chunk)) for chunk in chunks)) if chunks else []
             found = {str(row["id"]): row for rows in lists for row in rows if str(row["id"]) in wanted}
         missing = [node_id for node_id in wanted if node_id not in found]
         known = {node_id: path for node_id in missing if (path := self._path(node_id))}
@@ -125,11 +143,6 @@ class Instances:
 def gone(what: str, node_id: str, project: str) -> FleetError:
     return FleetError(what, why=f"project {project} has no instance {node_id}", code="not_found",
                       fix="It may have been deleted; node_info and the inventory show what there is.")
-
-
-def _any_id(node_ids: Sequence[str]) -> str:
-    """A filter for these ids; anything that is no id of Google's cannot be there."""
-    return " OR ".join(f"(id = {node_id})" for node_id in node_ids if node_id.isdecimal()) or "(id = 0)"
 
 
 def _status(row: Row) -> Status:

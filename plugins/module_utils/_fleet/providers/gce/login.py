@@ -46,9 +46,9 @@ def project_login(items: Mapping[str, str], now: datetime.datetime) -> ProjectLo
     return ProjectLogin(users=_users(items, now), os_login=_flag(items.get("enable-oslogin")))
 
 
-def os_login_on(items: Mapping[str, str]) -> bool:
-    """Whether these metadata items turn OS Login on."""
-    return _flag(items.get("enable-oslogin")) is True
+def os_login_told(items: Mapping[str, str]) -> bool | None:
+    """Whether these metadata items turn OS Login on or off, None when they do not tell."""
+    return _flag(items.get("enable-oslogin"))
 
 
 def login_evidence(

@@ -104,6 +104,19 @@ def _unkeepable(key: str, why: str) -> FleetError:
         f"keep tag '{key}' as a label", why=why, code="refused", fix="Rename the tag, or shorten its value.")
 
 
-def mark_words(name: str) -> str:
-    """The mark in the description of what takes no labels."""
-    return f"{MARK}={name}"
+def mark_words(name: str, project: str | None = None) -> str:
+    """The mark in the description of what takes no labels; project: the node's, where it is not the thing's own."""
+    return f"{MARK}={name}" + (f" project={project}" if project else "")
+
+
+def network_tag(name: str, project: str | None = None) -> str:
+    """The network tag that only this node has; project: the node's, where its network is another project's and others make
+    nodes there, too."""
+    return f"{short(name, LONGEST - 9)}-{digest(project)}" if project else short(name)
+
+
+def marked_by(description: str, project: str | None = None) -> str | None:
+    """The node whose mark a description is, with the same project; None for any other description."""
+    front, end = mark_words(""), mark_words("", project).removeprefix(mark_words(""))
+    name = description.removeprefix(front).removesuffix(end)
+    return name if is_name(name) and description == mark_words(name, project) else None

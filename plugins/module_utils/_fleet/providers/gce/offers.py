@@ -13,8 +13,10 @@ from ...catalog import Catalog, CatalogFlavor, CatalogImage, CatalogNetwork, Cat
 from ...errors import FleetError
 from ...network_role import OperatorRoles
 from ..base import Run, together
-from . import api, catalog
-from .lists import WITHHELD, Lists, Rows
+from . import api, catalog, subnetworks
+from .calls import Calls
+from .lists import WITHHELD, Rows
+from .shared_vpc import SharedVpc
 
 ZONE_CHAINS = 8  # zones whose machine types are read at the same time
 
@@ -23,7 +25,7 @@ _IMAGES = (
     "name,family,architecture,creationTimestamp,diskSizeGb,status,deprecated(state,replacement),licenses,guestOsFeatures/type")
 _TYPES = "name,zone,guestCpus,memoryMb,architecture,deprecated/state"
 _SUBNETWORKS = (
-    "name,selfLink,region,network,ipCidrRange,stackType,ipv6AccessType,externalIpv6Prefix,internalIpv6Prefix,ipv6CidrRange,"
+    "selfLink,network,ipCidrRange,stackType,ipv6AccessType,externalIpv6Prefix,internalIpv6Prefix,ipv6CidrRange,"
     "purpose,state")
 
 
@@ -34,10 +36,11 @@ def _plain_query(fields: str) -> dict[str, str]:
 class Offers:
     """What one project offers. Zones are asked for once."""
 
-    def __init__(self, lists: Lists, run: Run, project: str, only_zones: Sequence[str], roles: OperatorRoles) -> None:
-        self._lists = lists
+    def __init__(self, calls: Calls, shared: SharedVpc, run: Run, only_zones: Sequence[str], roles: OperatorRoles) -> None:
+        self._lists = calls.lists
+        self._shared = shared
         self._run = run
-        self._project = project
+        self._project = calls.project
         self._only = tuple(dict.fromkeys(only_zones))
         self._roles = roles
         self._lock = threading.Lock()
@@ -100,14 +103,22 @@ class Offers:
             return catalog.flavors(row for rows in answers for row in rows)
 
     def _networks(self) -> list[CatalogNetwork]:
+        what = f"list networks of project {self._project}"
+        own, shared, whole, zones = together(self._subnetworks, self._shared.subnetworks, self._whole_networks, self.usable_zones)
+        home = catalog.home_region(zones, self._run.environ, self._only)
+        place = subnetworks.Place(self._project, zones, home, narrowed=bool(self._only))
+        with _well_formed(what):
+            return subnetworks.networks([*own, *shared], place, self._roles, whole)
+
+    def _subnetworks(self) -> Rows:
         what = f"list subnetworks of project {self._project}"
         query = {"maxResults": _SIZE, "fields": f"kind,id,nextPageToken,warning,unreachables,items/*/warning,items/*/subnetworks({_SUBNETWORKS})"}
-        rows, zones = together(
-            lambda: self._lists.rows(what, self._project, "aggregated/subnetworks", query, _subnetwork_page), self.usable_zones)
-        regions = {zone.region for zone in zones} if self._only else None
-        home = catalog.home_region(zones, self._run.environ, self._only)
-        with _well_formed(what):
-            return catalog.networks(rows, self._project, self._roles, home, regions)
+        return self._lists.rows(what, self._project, "aggregated/subnetworks", query, _subnetwork_page)
+
+    def _whole_networks(self) -> Rows:
+        """The networks themselves: there may be some of the oldest kind, which have no subnetworks."""
+        return self._list(f"list networks of project {self._project}", self._project, "global/networks", "name,selfLink,IPv4Range",
+                          "compute#networkList")
 
     def _list(self, what: str, project: str, path: str, fields: str, kind: str) -> Rows:
         return self._lists.rows(what, project, path, _plain_query(fields), functools.partial(_page_of, kind))

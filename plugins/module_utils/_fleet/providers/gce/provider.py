@@ -15,7 +15,8 @@ from ...shape import NodeEvidence
 from ..base import Provider, Run, together
 from . import api
 from .actions import GceActions
-from .client import READ_SCOPE, WRITE_SCOPE, Client, load_credentials, new_session
+from .client import Client, new_session
+from .credentials import READ_SCOPE, WRITE_SCOPE, load_credentials
 from .lists import WITHHELD, Lists, Rows
 from .login import ProjectLogin, items_of, project_login
 from .shape import DEFAULT_MTU, NEVER_EXTRA, Translator, host_projects, network_path

@@ -106,6 +106,9 @@ class EverySource(Actions):
     def leftovers(self, name: str) -> list[str]:
         return [word for words in self._each(lambda source: source.leftovers(name)) for word in words]
 
+    def marked(self, prefix: str) -> set[str]:
+        return set().union(*self._each(lambda source: source.marked(prefix)))
+
     def clean(self, name: str) -> list[str]:
         return [word for words in self._each(lambda source: source.clean(name)) for word in words]
 

@@ -195,6 +195,9 @@ class HeldActions(Source, abc.ABC):
     def leftovers(self, name: str) -> list[str]:
         return [f"reservation of machine {machine_id} in {self.ledger.name}" for machine_id, _record, _machine in self._left(name)]
 
+    def marked(self, prefix: str) -> set[str]:
+        return {record.node for record in self.ledger.read().values() if record.node and record.node.startswith(prefix)}
+
     def clean(self, name: str) -> list[str]:
         words = []
         for machine_id, record, machine in self._left(name):

@@ -228,6 +228,12 @@ class IronicActions(Source):
         allocation, stale = self._left(name)
         return _words(name, allocation, stale)
 
+    def marked(self, prefix: str) -> set[str]:
+        records, allocations = together(self._calls.nodes, self._calls.allocations)
+        marks = {str((allocation.get("extra") or {}).get(MARK) or "") for allocation in allocations}
+        marks |= {str((extra.get(ironic.OURS) or {}).get("node") or "") for record in records if (extra := record.get("extra"))}
+        return {mark for mark in marks if mark and mark.startswith(prefix)}
+
     def clean(self, name: str) -> list[str]:
         allocation, stale = self._left(name)
         for record in stale:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import ipaddress
 import os
 import re
@@ -125,4 +126,13 @@ def open_cloud(cloud: Cloud, run: Run) -> Provider:
     return Metal(cloud, run)
 
 
-SPEC = ProviderSpec(name="metal", options=OPTIONS, identity=identity, open=open_cloud)
+def load(options: Mapping[str, Any]) -> None:
+    """Import what these kinds of sources need."""
+    kinds = {source["kind"] for source in options["sources"]}
+    if "ironic" in kinds:
+        importlib.import_module("..openstack.client", __package__)
+    if "redfish" in kinds:
+        importlib.import_module("requests")
+
+
+SPEC = ProviderSpec(name="metal", options=OPTIONS, identity=identity, open=open_cloud, load=load)

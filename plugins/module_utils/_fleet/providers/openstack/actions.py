@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...catalog import Catalog
 from ...errors import FleetError
 from ..actions import Actions, Order, Status, StoredKey
+from ..base import together
 from . import request
 from .addresses import Addresses
 from .creation import Creation
@@ -84,6 +85,11 @@ class OpenStackActions(Actions):
             *(f"floating IP {row['floating_ip_address']}" for row in self._addresses.marked(name)),
             *(f"security group {row['name']}" for row in self._security.marked(name)),
         ]
+
+    def marked(self, prefix: str) -> set[str]:
+        marks = set().union(*together(
+            self._nodes.marks, self._addresses.marks, self._security.marks, lambda: self._keys.names(prefix)))
+        return {mark for mark in marks if mark.startswith(prefix)}
 
     def clean(self, name: str) -> list[str]:
         return self._addresses.release(name) + self._security.remove(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FleetError
@@ -31,6 +31,12 @@ POLL = 1.0  # seconds
 def mark(name: str) -> str:
     """The description of what Neutron keeps for a node."""
     return f"{MARK}={name}"
+
+
+def marks_of(rows: Iterable[Row]) -> set[str]:
+    """The nodes that those of Neutron's records were made for that are anybody's."""
+    told = (str(row.get("description") or "") for row in rows)
+    return {text.removeprefix(mark("")) for text in told if text.startswith(mark(""))}
 
 
 class Addresses:
@@ -134,6 +140,12 @@ class Addresses:
             return []
         rows = self._offers.listing("network", "/floatingips", "floatingips", {"description": mark(name)})
         return [row for row in rows if row.get("description") == mark(name)]
+
+    def marks(self) -> set[str]:
+        """The nodes that floating IPs were allocated for."""
+        if not self._region.has("network"):
+            return set()
+        return marks_of(self._offers.listing("network", "/floatingips", "floatingips", {}))
 
     def release(self, name: str) -> list[str]:
         """Release what was allocated for the node, which is gone; words of what was. One that somebody has attached to

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ...errors import FleetError
-from ..actions import StoredKey
+from ..actions import StoredKey, key_mark
 from .refusals import refusal
 
 if TYPE_CHECKING:
@@ -26,7 +26,14 @@ class Keys:
         if status == 404:
             return None
         row = told.get("keypair") or {}
-        return StoredKey(name, row.get("fingerprint") or None, row.get("public_key") or None)
+        public = str(row.get("public_key") or "").strip()
+        return StoredKey(name, row.get("fingerprint") or None, public or None, public.endswith(f" {key_mark(name)}"))
+
+    def names(self, prefix: str) -> set[str]:
+        """Names of the keys that begin so; Nova keeps nothing else by which they could be known."""
+        pages = self._region.pages("compute", "/os-keypairs", "keypairs", {}, what="list keys")
+        names = (str((row.get("keypair") or {}).get("name") or "") for page in pages for row in page)
+        return {name for name in names if name.startswith(prefix)}
 
     def add(self, name: str, public_key: str) -> None:
         """Put a key in. Raises FleetError, code key_differs when the name is taken by another key."""

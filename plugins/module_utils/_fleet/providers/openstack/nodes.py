@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ... import host_keys
 from ...errors import FleetError
-from ..actions import Status
+from ..actions import MARK, Status
 from ..base import together
 from .refusals import fault_of, refusal
 from .request import adapted_tags
@@ -48,6 +48,11 @@ class Nodes:
             pages = self._region.pages("compute", "/servers/detail", "servers", {"limit": PAGE}, what="list servers")
             rows = [row for page in pages for row in page if row.get("id") in wanted]
         return {row["id"]: _status(row) for row in rows if row and row.get("status") not in ("DELETED", "SOFT_DELETED")}
+
+    def marks(self) -> set[str]:
+        """The nodes that servers were made for; those on their way out do not count. Nova cannot be asked for metadata."""
+        pages = self._region.pages("compute", "/servers/detail", "servers", {"limit": PAGE}, what="list servers")
+        return {str((row.get("metadata") or {}).get(MARK) or "") for page in pages for row in page if state_of(row) != "deleting"} - {""}
 
     def _find(self, node_id: str) -> dict[str, Any] | None:
         status, told = self._region.send("GET", "compute", _path(node_id), what=f"read node {node_id}", ok=(404,))

@@ -8,8 +8,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ...errors import FleetError
+from ...name_patterns import Start, common_start
 from ...shape import NodeEvidence
 from ..base import Provider, Run, together
 from . import shape
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 LIST = "list servers"
 PAGE = 1000  # servers; what Nova gives at most unless its operator says otherwise
 
+FEW = 5  # servers asked for one by one; beyond that the listing is cheaper
+
 _PATTERN = re.compile(r"[*?[]")  # of shell patterns
-_ASCII_NAME = re.compile(r"[ -~]+")
 
 
 class OpenStack(Provider):
@@ -47,13 +50,15 @@ class OpenStack(Provider):
         region = self._account.region(scope)
         _check_offered(region)
         everybody = bool(self.cloud.options["all_projects"])
-        query = listing_query(self.cloud.filters, self.run.states, all_projects=everybody)
-        pages = region.pages("compute", "/servers/detail", "servers", query, what=LIST, check=problem_of)
+        pages = self._pages(region)
         declared = declarations(region.access.written_networks)
-        first, networks = together(
-            lambda: _first_page(pages, everybody),
-            lambda: read_networks(region, declared, self.run.note),
-        )
+        if self.cloud.filters.single:
+            first = next(pages, [])
+            if not first:
+                return  # nothing is asked about servers that are elsewhere
+            networks = read_networks(region, declared, self.run.note)
+        else:
+            first, networks = together(lambda: next(pages), lambda: read_networks(region, declared, self.run.note))
         lookups = Lookups(region, networks, self.run.note, all_projects=everybody)
         known = shape.Knowledge(
             region.name or None, region.access.project(), networks, lookups.images, lookups.flavors, self.run.extra)
@@ -61,6 +66,40 @@ class OpenStack(Provider):
             lookups.prepare(page)
             for server in page:
                 yield _evidence(server, known)
+
+    def _pages(self, region: Region) -> Iterator[list[dict[str, Any]]]:
+        """The servers that may be wanted, page by page: at least one, which is empty only when there are none."""
+        everybody = bool(self.cloud.options["all_projects"])
+        ids = tuple(dict.fromkeys(self.cloud.filters.ids))
+        few = by_id(region, ids, all_projects=everybody) if 0 < len(ids) <= FEW else None
+        if few is not None:
+            yield few
+            return
+        query = listing_query(self.cloud.filters, self.run.states, all_projects=everybody)
+        pages = region.pages("compute", "/servers/detail", "servers", query, what=LIST, check=problem_of)
+        yield _first_page(pages, everybody)
+        yield from pages
+
+
+def by_id(region: Region, ids: Sequence[str], *, all_projects: bool) -> list[dict[str, Any]] | None:
+    """The servers of these ids, asked for one by one. None when an answer leaves in doubt whether there is such a server: then
+    the listing tells."""
+    answers = together(*[
+        lambda node_id=node_id: region.send(
+            "GET", "compute", f"/servers/{quote(node_id, safe='')}", what=f"read server {node_id}", ok=(400, 403, 404))
+        for node_id in ids])
+    own, _name = region.access.project()
+    servers = []
+    for status, told in answers:
+        if status == 404 and "itemNotFound" in told:  # Nova's own words, not those of something in between
+            continue
+        server = told.get("server")
+        if status >= 400 or not isinstance(server, dict) or problem_of([server]):
+            return None
+        # an administrator may read servers of other projects by their ids, which the listing of this one does not show
+        if all_projects or own is None or server.get("tenant_id") in (None, own):
+            servers.append(server)
+    return servers
 
 
 def listing_query(filters: Filters, states: frozenset[str], *, all_projects: bool) -> dict[str, Any]:
@@ -72,14 +111,28 @@ def listing_query(filters: Filters, states: frozenset[str], *, all_projects: boo
     status = shape.status_for(states)
     if status:
         query["status"] = status
-    if len(filters.names) == 1 and _ASCII_NAME.fullmatch(filters.names[0]) and not _PATTERN.search(filters.names[0]):
-        # a regular expression in the dialect of Nova's database: "." for all but letters and digits is right in each
-        query["name"] = "^" + re.sub(r"[^A-Za-z0-9]", ".", filters.names[0]) + "$"
+    name = _name_query(filters.names)
+    if name:
+        query["name"] = name
     exact = {key: values[0] for key, values in filters.tags.items()
              if len(values) == 1 and values[0] and not _PATTERN.search(values[0])}
     if exact:  # server tags have no values, so a tag with one can only be metadata
         query["metadata"] = json.dumps(exact)
     return query
+
+
+def _name_query(patterns: Sequence[str]) -> str | None:
+    """A regular expression for how all wanted names begin; one that fits names of several kinds would not do, as Nova takes
+    "|" for itself on MySQL.
+
+    It is in the dialect of Nova's database: "." for all but letters and digits is right in each, but for one byte only.
+    """
+    start = common_start(patterns)
+    known = re.match("[ -~]*", start.text)
+    if not known or not known[0]:
+        return None
+    ends = "$" if start == Start(known[0], True) else ""
+    return "^" + re.sub(r"[^A-Za-z0-9]", ".", known[0]) + ends
 
 
 def problem_of(page: Sequence[Mapping[str, Any]]) -> FleetError | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import FleetError
 from ..actions import SecurityRule
-from .addresses import mark
+from .addresses import mark, marks_of
 from .offers import Offers
 from .refusals import refusal
 
@@ -141,6 +141,12 @@ class Security:
             return []
         rows = self._offers.listing("network", "/security-groups", "security_groups", {"name": group_name(name)})
         return [row for row in rows if row.get("description") == mark(name)]
+
+    def marks(self) -> set[str]:
+        """The nodes that groups were made for."""
+        if not self._region.has("network"):
+            return set()
+        return marks_of(self._offers.listing("network", "/security-groups", "security_groups", {"fields": ["id", "description"]}))
 
     def remove(self, name: str) -> list[str]:
         """Remove the node's groups; its ports may hold them for a moment. Words of what was removed. Raises FleetError when

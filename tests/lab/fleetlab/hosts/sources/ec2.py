@@ -36,6 +36,7 @@ def _host(key: str, instance: Mapping[str, Any], subnets: Mapping[str, Any]) -> 
         user=login.ec2(instance["image_names"], instance["windows"]),
         nics=nics,
         born=instance["launched"],
+        image=" ".join(map(str, instance["image_names"])),
         restarted=instance["restarted"],
         metadata={
             name: instance[name]

@@ -43,6 +43,7 @@ def _host(key: str, entry: Mapping[str, Any]) -> Host:
         user=None,
         nics=nics,
         born=datetime.datetime.fromisoformat(instance["creationTimestamp"]).timestamp(),
+        image=" ".join(str(licence).rpartition("/")[2] for disk in instance.get("disks") or [] for licence in disk.get("licenses") or []),
         restarted=entry["restarted"],
         metadata={"tree": tree(entry, nics)},
     )

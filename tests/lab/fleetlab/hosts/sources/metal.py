@@ -70,6 +70,7 @@ def rack_world(racks: Mapping[str, Any]) -> World:
                         name=machine["name"],
                         user=str(machine.get("login_user") or "root"),
                         nics=nics,
+                        image=_words(machine.get("image")),
                         metadata={"ssh_port": int(machine.get("ssh_port") or 22)},
                     )
                 )
@@ -93,6 +94,13 @@ def _rack_nic(site: str, key: str, number: int, nic: Mapping[str, Any]) -> Nic:
         mtu=int(nic.get("mtu") or _MTU),
         addresses=tuple(addresses),
     )
+
+
+def _words(image: object) -> str:
+    """An image as a rack file or a node's notes tell it, in one line."""
+    if isinstance(image, Mapping):
+        return " ".join(str(image[name]) for name in ("name", "distro", "version") if image.get(name))
+    return str(image or "")
 
 
 def _mac(seed: str) -> str:
@@ -145,6 +153,7 @@ def ironic_world(nodes: list[Mapping[str, Any]], ports: list[Mapping[str, Any]])
                 user=user,
                 nics=nics,
                 disk=_disk(node),
+                image=f"{info.get('image_source') or ''} {extra.get('os_distro') or ''}",
                 metadata={"public_keys": drive.keys, "user_data": drive.user_data},
             )
         )

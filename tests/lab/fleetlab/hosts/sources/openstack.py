@@ -106,6 +106,7 @@ def world(tables: Mapping[str, list[Row]]) -> World:
                 user=user,
                 nics=nics,
                 born=_time(row["created_at"]),
+                image=" ".join(filter(None, (images.get(row["image_ref"]), properties.get("os_distro"), properties.get("os_version")))),
                 disk=str(asked.get((uuid, "rebuild"), "")),
                 restarted=max(asked.get((uuid, action), 0.0) for action in ("reboot", "start")),
                 metadata=_metadata(row, metadata[uuid], nics),

@@ -23,10 +23,10 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog imp
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud, Filters
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_role import NO_OPERATOR
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.options import Option
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order, Status, StoredKey
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order, Status, StoredKey, key_mark
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, ProviderSpec, Run
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.registry import PROVIDERS
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import Requirement, parse
@@ -38,7 +38,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape impor
     NodeEvidence,
 )
 
-READING = frozenset({"catalog", "status", "leftovers", "find_key", "node_keys", "host_keys"})
+READING = frozenset({"catalog", "status", "leftovers", "marked", "find_key", "node_keys", "host_keys"})
 
 
 class Killed(BaseException):
@@ -145,6 +145,8 @@ class World:
         self.kill_after = False
         self.warned: list[str] = []
         self.hidden_labels = False
+        self.logins = 0
+        self.asked: list[Filters] = []
         for name, value in behaviour.items():
             assert hasattr(self, name), name
             setattr(self, name, value)
@@ -265,6 +267,8 @@ class FakeProvider(Provider):
     def __init__(self, world: World, cloud: Cloud, run: Run) -> None:
         super().__init__(cloud, run)
         self.world = world
+        with world.lock:
+            world.logins += 1
 
     def scopes(self) -> Sequence[str]:
         return self.world.scopes
@@ -275,6 +279,7 @@ class FakeProvider(Provider):
     def evidence(self, scope: str) -> Iterable[NodeEvidence]:
         world = self.world
         with world.lock:
+            world.asked.append(self.cloud.filters)
             planned = world.lists.get(scope)
             failure = planned.pop(0) if planned else None
             if failure:
@@ -331,7 +336,7 @@ class FakeActions(Actions):
     def find_key(self, name: str) -> StoredKey | None:
         def work() -> StoredKey | None:
             known = self.world.keys.get((self.scope, name))
-            return StoredKey(name, None, known) if known else None
+            return StoredKey(name, None, known, known.endswith(key_mark(name))) if known else None
 
         answer: StoredKey | None = self._call("find_key", name, work)
         return answer
@@ -440,6 +445,16 @@ class FakeActions(Actions):
 
     def leftovers(self, name: str) -> list[str]:
         answer: list[str] = self._call("leftovers", name, lambda: self._marked(name))
+        return answer
+
+    def marked(self, prefix: str) -> set[str]:
+        def work() -> set[str]:
+            world = self.world
+            marks = [*(str(row.mark or "") for row in world.addresses if row.scope == self.scope),
+                     *(group for scope, group in world.groups if scope == self.scope), *(one.tags.get(MARK, "") for one in world.visible(self.scope))]
+            return {mark for mark in marks if mark.startswith(prefix)}
+
+        answer: set[str] = self._call("marked", prefix, work)
         return answer
 
     def _marked(self, name: str) -> list[str]:

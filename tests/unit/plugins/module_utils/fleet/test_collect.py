@@ -3,18 +3,23 @@
 """Reading many clouds at once: order, filters, failures beside answers, deadlines, defects."""
 from __future__ import annotations
 
+import dataclasses
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import collect as module
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Answer, Settings, collect, wanted
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError, library_missing
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud, Filters, parse_clouds
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import Actions
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, ProviderSpec, together
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, ProviderSpec, Run, together
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import NodeEvidence
 
 Behaviour = dict[str, Callable[[], Iterable[NodeEvidence]]]
@@ -153,6 +158,64 @@ def test_tag_filters(tags: dict[str, str], filters: dict[str, tuple[str, ...]], 
 def test_a_node_without_name_is_filtered_by_its_id() -> None:
     nameless = NodeEvidence(id="i-0abc", name=None, state="running")
     assert wanted(nameless, Filters((), {}, ("i-0*",)), frozenset({"running"}))
+
+
+def test_libraries_are_imported_before_there_are_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[str, threading.Thread]] = []
+    opened: list[threading.Thread] = []
+
+    class Scripted(Provider):
+        def scopes(self) -> Sequence[str]:
+            opened.append(threading.current_thread())
+            return ["r1"]
+
+        def evidence(self, scope: str) -> Iterable[NodeEvidence]:
+            return [node(self.cloud.name)]
+
+        def actions(self, scope: str) -> Actions:
+            raise NotImplementedError
+
+    def load(options: Mapping[str, Any]) -> None:
+        loaded.append((options["sources"][0]["path"], threading.current_thread()))
+        assert not opened
+        raise ImportError("No module named 'sdk'")  # opening tells it, of the cloud that needs it
+
+    def without(cloud: Cloud, run: Run) -> Provider:
+        if cloud.name == "b":
+            raise library_missing("sdk", "metal", ImportError("No module named 'sdk'"))
+        return Scripted(cloud, run)
+
+    real = module.PROVIDERS["metal"]
+    monkeypatch.setitem(module.PROVIDERS, "metal", dataclasses.replace(real, open=without, load=load))
+    clouds = parse_clouds(
+        {name: {"provider": "metal", "sources": [{"kind": "file", "path": f"{name}.yml"}]} for name in ("a", "b")}, "fleet.yml")
+    answers = collect(clouds, Settings(timeout=30, retries=0, workers=8, states=("running",)))
+    assert loaded == [("a.yml", threading.current_thread()), ("b.yml", threading.current_thread())]
+    assert threading.current_thread() not in opened
+    assert shown(answers)[0] == ("a", "r1", ["a"])
+    assert shown(answers)[1][2].startswith("cloud 'b': the Python library 'sdk' is needed for provider metal: No module named 'sdk'. Install it")
+
+
+def test_the_library_of_every_provider_is_imported_ahead() -> None:
+    """In a Python of its own, as this one has imported them all."""
+    entries = {
+        "dream": {"provider": "openstack"}, "amazon": {"provider": "aws"}, "google": {"provider": "gce"},
+        "rack": {"provider": "metal", "sources": [{"kind": "ironic"}, {"kind": "redfish", "baseuri": "https://bmc.example.com"}]}}
+    package = module.__name__.rpartition(".")[0]
+    tree = str(Path(module.__file__).parents[package.count(".") + 1])
+    for name, libraries in (("dream", ["openstack"]), ("amazon", ["botocore"]), ("google", ["google.auth", "requests"]),
+                            ("rack", ["openstack", "requests"])):
+        program = f"""
+import sys
+from {package}.fleet_file import parse_clouds
+from {package}.providers.registry import load_libraries
+clouds = parse_clouds({ {name: entries[name]}!r}, "fleet.yml")
+assert not set({libraries!r}) & set(sys.modules), "too early"
+load_libraries(clouds)
+print([library for library in {libraries!r} if library not in sys.modules])
+"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": tree})
+        assert (done.stdout, done.stderr) == ("[]\n", ""), name
 
 
 def test_together_gives_results_in_order_and_the_first_failure() -> None:

@@ -27,6 +27,10 @@ def test_the_last_block_counts() -> None:
     assert from_console(block(ED) + "reboot\n" + block(NEW)) == (NEW,)
 
 
+def test_a_block_that_a_crash_cut_off_is_no_part_of_the_next() -> None:
+    assert from_console(f"-----BEGIN SSH HOST KEY KEYS-----\r\n{ED} root@web-1\r\nreset\r\n" + block(NEW)) == (NEW,)
+
+
 @pytest.mark.parametrize("text", ["", "login: ", ED, "-----BEGIN SSH HOST KEY KEYS-----\n" + ED, block("no key at all"), block("ssh-rsa short")])
 def test_what_holds_no_whole_block_tells_nothing(text: str) -> None:
     assert from_console(text) == ()

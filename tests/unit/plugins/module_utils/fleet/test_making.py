@@ -9,17 +9,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog, CatalogZone
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import absent
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up, there
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Filters
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import (
-    Outcome,
-    absent,
-    look_up,
-    present,
-    there,
-    token_of,
-)
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import present, token_of
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Outcome
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Order
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import Requirement
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.fake_cloud import (
     CLOSED,
@@ -27,6 +23,7 @@ from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.f
     FLAVORS,
     IMAGES,
     TENANT,
+    FakeActions,
     FloatingAddress,
     Killed,
     World,
@@ -480,6 +477,35 @@ def test_what_the_cloud_cannot_keep_is_told_before_anything_is_made(begin: Calla
 
 
 # ----------------------------------------------------------------------------------------------- choosing again
+def test_a_key_that_nobody_has_is_told_before_anything_is_made(begin: Callable[[World], World]) -> None:
+    world = begin(World())
+    world.key_store = False
+    outcome, = run(world, wish("web", ssh_key="nobody-s"))
+    assert "key 'nobody-s' is not in the key ring" in told(outcome)
+    assert not world.did()
+    foretold, = run(world, wish("web", ssh_key="nobody-s"), check=True)  # an earlier task may have been about to make it
+    assert not foretold.failure
+    outcome, = run(world, wish("web", ssh_key="mine", public_key="ssh-ed25519 AAAA mine"))
+    assert not outcome.failure, told(outcome)
+
+
+def test_one_order_that_the_cloud_would_refuse_is_told_before_any_is_carried_out(
+        begin: Callable[[World], World], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = begin(World())
+
+    def check(actions: Any, order: Order) -> None:
+        if order.name == "Web_1":
+            raise FleetError("make node Web_1", why="no such names here", code="refused")
+
+    monkeypatch.setattr(FakeActions, "check", check)
+    bad, good = run(world, wish("Web_1"), wish("web-2"), check=True)
+    assert "no such names here" in told(bad)
+    assert not good.failure
+    bad, good = run(world, wish("Web_1"), wish("web-2"))
+    assert "no such names here" in told(bad)
+    assert [one.name for one in world.living()] == ["web-2"]
+
+
 def test_an_image_that_is_gone_is_replaced_by_another(begin: Callable[[World], World]) -> None:
     world = begin(World())
     world.fails["create"] = [FleetError("make node web", why="Image debian-12 could not be found", code="image_gone")]
@@ -503,7 +529,7 @@ def test_without_another_image_the_first_choice_is_in_the_words(begin: Callable[
 
 
 def zones() -> World:
-    subnets = [network(f"{kind}-{zone}", zone=zone, default=kind == "a") for zone in ("z1", "z2") for kind in ("a", "b")]
+    subnets = [network(f"{kind}-{zone}", zones=(zone,), default=kind == "a") for zone in ("z1", "z2") for kind in ("a", "b")]
     return World(Catalog(IMAGES, FLAVORS, tuple(subnets)), provider="aws")
 
 
@@ -513,7 +539,7 @@ def test_a_full_zone_is_left_with_all_its_subnets(begin: Callable[[World], World
     outcome, = run(world, wish())
     assert not outcome.failure
     assert world.orders[-1].network is not None
-    assert world.orders[-1].network.zone == "z2"
+    assert world.orders[-1].network.zones == ("z2",)
     assert len(world.did("create")) == 2
 
 
@@ -595,6 +621,43 @@ def test_names_that_several_machines_have_are_refused(begin: Callable[[World], W
     outcome, = run(world)
     assert "2 machines have that name: i-1 in one, i-2 in two" in told(outcome)
     assert not world.did()
+
+
+@pytest.mark.parametrize("pending", [0.0, 30.0])
+def test_what_ended_runs_made_twice_is_settled_by_the_next(pending: float, begin: Callable[[World], World]) -> None:
+    world = begin(floating())
+    world.add("web", on=TENANT, runs_at=pending)
+    world.add("web", on=TENANT, runs_at=pending)
+    foretold, = run(world, check=True)
+    assert [word for word in foretold.did if "would remove i-2, which runs that were ended made beside i-1" in word]
+    assert not world.did()
+    outcome, = run(world)
+    assert not outcome.failure, told(outcome)
+    assert any("removed i-2" in word for word in outcome.did)
+    world.sleep(100)
+    assert outcome.node is not None
+    assert [one.id for one in world.living()] == [outcome.node.id] == ["i-1"]
+    again, = run(world)
+    assert (again.failure, again.changed) == (None, False)
+
+
+def test_a_node_that_gave_way_to_that_of_another_run_is_no_loss(begin: Callable[[World], World], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = begin(floating())
+    rival = world.add("web", on=TENANT, looks=1, token="another")  # not listed at the first look
+    sleep = world.sleep
+
+    def removed_meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        for one in world.machines.values():
+            if one is not rival and one.ends is None:
+                one.ends = world.now + 1
+
+    monkeypatch.setattr(world, "sleep", removed_meanwhile)
+    outcome, = run(world)
+    assert not outcome.failure, told(outcome)
+    assert any(f"gave way to {rival.id}" in word for word in outcome.did)
+    assert outcome.node is not None
+    assert [one.id for one in world.living()] == [rival.id] == [outcome.node.id]
 
 
 def test_a_stranger_is_taken_as_it_is(begin: Callable[[World], World]) -> None:
@@ -766,6 +829,22 @@ def test_both_of_two_nodes_of_ours_go_with_their_name(begin: Callable[[World], W
     outcome, = absent(world.cloud(), ["web"], [], world.making())
     assert not outcome.failure, told(outcome)
     assert (world.machines, world.marked("web")) == ({}, [])
+
+
+@pytest.mark.parametrize("state", ["told", "foretold"])
+def test_what_is_a_renamed_node_s_stays_while_it_lives(state: str, begin: Callable[[World], World]) -> None:
+    world = begin(floating())
+    run(world)
+    world.living()[0].name = "renamed"  # in the cloud's console; it keeps its mark
+    run(world)
+    before = world.marked("web")
+    outcome, = absent(world.cloud(), ["renamed"], [], world.making(check=state == "foretold"))
+    assert not outcome.failure, told(outcome)
+    assert outcome.did == ["removed i-1" if state == "told" else "would remove i-1"]
+    assert world.marked("web") == before
+    absent(world.cloud(), ["renamed", "web"], [], world.making())
+    world.sleep(10)
+    assert (world.living(), world.marked("web")) == ([], [])
 
 
 def test_what_a_killed_run_left_without_a_node_goes_too(begin: Callable[[World], World]) -> None:

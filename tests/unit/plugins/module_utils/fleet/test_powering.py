@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Outcome, look_up
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Outcome
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.powering import bring
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.fake_cloud import World
 

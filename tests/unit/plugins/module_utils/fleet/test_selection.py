@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog, CatalogFlavor, CatalogImage, CatalogNetwork
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.flavor_choice import pick_flavor
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.image_choice import pick_image
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_choice import pick_network
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.picks import REJECTED
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import FlavorWish, ImageWish, NetworkWish
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.selection import (
-    REJECTED,
-    choose,
-    pick_flavor,
-    pick_image,
-    pick_network,
-)
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.selection import choose
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import LoginEvidence
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.fake_cloud import (
     DIRECT,
@@ -154,6 +152,15 @@ def test_the_rejected_are_bounded() -> None:
     assert pick.rejected[-1] == "and 189 more"
 
 
+def test_a_withdrawn_image_is_taken_only_when_it_is_named() -> None:
+    old = image("old", version="13", usable=False, legacy=True, why_not="is DEPRECATED, replaced by new")
+    assert the_image([old, image("new")], distro="debian") == "new"
+    assert the_image([old, image("new")], name="old") == "old"
+    assert the_image([old, image("new")], id=old.id) == "old"
+    assert "old: is DEPRECATED, replaced by new" in error(pick_image, ImageWish(name="ol*"), [old], provider="openstack")
+    assert "old: is OBSOLETE" in error(pick_image, ImageWish(name="old"), [image("old", usable=False, why_not="is OBSOLETE")], provider="openstack")
+
+
 # --------------------------------------------------------------------------------------------------- flavors
 def test_the_smallest_by_weight_then_disk_then_rank_then_name() -> None:
     many, much = flavor("many", 4, 4096), flavor("much", 2, 16384)  # 5 and 6
@@ -189,9 +196,9 @@ def test_what_a_flavor_does_not_tell() -> None:
 
 def test_flavors_in_zones_and_those_that_cannot_be_had() -> None:
     here, elsewhere = flavor("here", 2, zones=("a", "b")), flavor("elsewhere", zones=("c",))
-    assert pick_flavor(FlavorWish(vcpus=1), [here, elsewhere], None, zone="a").item is here
+    assert pick_flavor(FlavorWish(vcpus=1), [here, elsewhere], None, zones=("a",)).item is here
     assert pick_flavor(FlavorWish(vcpus=1), [here, elsewhere], None).item is elsewhere
-    text = error(pick_flavor, FlavorWish(vcpus=1), [here, flavor("out", why_not="is sold out")], None, zone="z", without={"f-here"})
+    text = error(pick_flavor, FlavorWish(vcpus=1), [here, flavor("out", why_not="is sold out")], None, zones=("z",), without={"f-here"})
     assert "here: is not offered in z, was there, but could not be had" in text
     assert "out: is sold out" in text
 
@@ -284,7 +291,7 @@ def test_the_reason_and_what_was_not_taken() -> None:
 
 
 def test_networks_in_zones() -> None:
-    subnets = [network("s1", zone="z1"), network("s2", zone="z2")]
+    subnets = [network("s1", zones=("z1",)), network("s2", zones=("z2",))]
     assert pick_network(NetworkWish(), subnets, zone="z2")[0].item.name == "s2"
     assert pick_network(NetworkWish(), subnets, zones=("z2",))[0].item.name == "s2"
     assert pick_network(NetworkWish(), [network("all")], zone="z2")[0].item.name == "all"
@@ -330,7 +337,7 @@ def test_what_is_installed_must_be_as_wished() -> None:
     text = error(choose, wish(image={"distro": "rocky"}), rack(machine("a")), provider="metal")
     assert "installed: is debian" in text
     text = error(choose, wish(), rack(machine("a", image=None)), provider="metal")
-    assert "a: nobody tells what is installed on it (debian is wished)" in text
+    assert "a: image: nobody tells what is installed on it (debian is wished)" in text
     nothing_said = wish(image={})
     assert choose(nothing_said, rack(machine("a", image=None)), provider="metal").image is None
 
@@ -358,7 +365,7 @@ def test_the_choice_as_data() -> None:
 
 
 def test_the_zone_of_the_flavor_leads_to_the_network() -> None:
-    catalog = Catalog((image(),), (flavor(zones=("z2",)),), (network("s1", zone="z1", default=True), network("s2", zone="z2")))
+    catalog = Catalog((image(),), (flavor(zones=("z2",)),), (network("s1", zones=("z1",), default=True), network("s2", zones=("z2",))))
     chosen = choose(wish(), catalog, provider="aws")
     assert chosen.network is not None
     assert chosen.network.item.name == "s2"

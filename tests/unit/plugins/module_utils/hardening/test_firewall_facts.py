@@ -72,18 +72,21 @@ def seen(root: Path, **files: str) -> dict[str, Any]:
 
 def test_everything_at_once(tmp_path: Path) -> None:
     told = seen(tmp_path, **{"proc/net/tcp": TCP, "proc/net/tcp6": TCP6, "etc/ufw/ufw.conf": "ENABLED=yes\n", "etc/nftables.conf": DEBIAN,
-                             "etc/iptables/rules.v4": "*filter\n:INPUT DROP [0:0]\nCOMMIT\n", "etc/iptables/rules.v6": "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"})
+                             "etc/iptables/rules.v4": "*filter\n:INPUT DROP [0:0]\nCOMMIT\n",
+                             "etc/iptables/rules.v6": "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"})
     assert told == {
         "nft": "1.0.6", "filters": ["ip filter INPUT"], "ufw": True, "persistent": ["/etc/iptables/rules.v4"],
         "configuration": {"path": "/etc/nftables.conf", "flush": True, "rules": False}, "default_routes": ["ens3", "ens4"],
-        "peers": [{"source": "203.0.113.9", "destination": "203.0.113.5", "port": 22}, {"source": "203.0.113.10", "destination": "203.0.113.5", "port": 22},
+        "peers": [{"source": "203.0.113.9", "destination": "203.0.113.5", "port": 22},
+                  {"source": "203.0.113.10", "destination": "203.0.113.5", "port": 22},
                   {"source": "2001:db8::9", "destination": "2001:db8::5", "port": 22}],
         "programs": {"tcp 8080": "docker-proxy", "tcp 22": "sshd"}}
 
 
 def test_a_node_that_has_nothing(tmp_path: Path) -> None:
     told = firewall.about(System(str(tmp_path), lambda words, text=None, timeout=60: Ran(127, "", "not found")))
-    assert told == {"nft": "", "filters": [], "ufw": False, "persistent": [], "configuration": None, "default_routes": [], "peers": [], "programs": {}}
+    assert told == {"nft": "", "filters": [], "ufw": False, "persistent": [], "configuration": None, "default_routes": [],
+                    "peers": [], "programs": {}}
 
 
 @pytest.mark.parametrize(("path", "text", "flush", "rules"), [

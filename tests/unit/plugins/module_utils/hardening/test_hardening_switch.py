@@ -3,9 +3,12 @@
 """The dead man's switch for real, on a tree of its own: its script runs, its timer fires."""
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,8 +57,19 @@ class Node:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Node:
-    return Node(tmp_path)
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+    started: list[str] = []
+    start = Switch._start_timer
+
+    def noted(self: Switch, seconds: int) -> str:
+        started.append(start(self, seconds))
+        return started[-1]
+
+    monkeypatch.setattr(Switch, "_start_timer", noted)
+    yield Node(tmp_path)
+    for timer in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int(timer), signal.SIGKILL)
 
 
 def armed(node: Node, seconds: int = 60, entries: bool = True) -> Switch:

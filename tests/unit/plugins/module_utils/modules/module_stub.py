@@ -58,9 +58,9 @@ class Stub:
     def get_bin_path(self, name: str) -> str | None:
         return shutil.which(name)
 
-    def run_command(self, command: list[str]) -> tuple[int, str, str]:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        return done.returncode, done.stdout, done.stderr
+    def run_command(self, command: list[str], data: bytes = b"", binary_data: bool = False) -> tuple[int, str, str]:
+        done = subprocess.run(command, capture_output=True, input=data, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def runner(monkeypatch: Any, module: ModuleType, **always: Any) -> Callable[..., dict[str, Any]]:

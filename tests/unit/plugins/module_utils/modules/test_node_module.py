@@ -13,11 +13,11 @@ import pytest
 import yaml
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 from ansible_collections.hybridops.fleet.plugins.module_utils._modules import node as work
-from ansible_collections.hybridops.fleet.plugins.modules import node, node_info
+from ansible_collections.hybridops.fleet.plugins.modules import node, node_info, node_power
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.fake_cloud import FLAVORS, IMAGES, TENANT, World
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.modules.module_stub import runner, undocumented
 
@@ -43,10 +43,24 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
 def test_the_documented_fields_of_a_node_are_those_of_the_shape() -> None:
     fields = {field.name: field.metadata for field in dataclasses.fields(Node)}
-    for documented in (RETURN["nodes"]["contains"], yaml.safe_load(node_info.RETURN)["nodes"]["contains"]):
-        assert list(documented) == list(fields)
-        assert {name: (row["description"], row["type"]) for name, row in documented.items()} == {
-            name: (row["doc"], row["type"]) for name, row in fields.items()}
+    documented = yaml.safe_load(node_info.RETURN)["nodes"]["contains"]
+    assert list(documented) == list(fields)
+    assert {name: (row["description"], row["type"]) for name, row in documented.items()} == {
+        name: (row["doc"], row["type"]) for name, row in fields.items()}
+    for module in (node, node_power):  # the fields are documented once, as RETURN knows no fragments
+        assert "RV(hybridops.fleet.node_info#module:nodes)" in module.RETURN
+
+
+def test_hidden_user_data_is_that_of_the_task_and_of_each_row(run: Run, world: World) -> None:
+    hidden = json.dumps({"all": "#of all", "0": "#of a", "2": "#of c"})
+    nodes = [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d", "user_data": None}]
+    result = run(nodes=nodes, hidden_user_data=hidden, **WISH)
+    assert {order.name: order.user_data for order in world.orders} == {"a": "#of a", "b": "#of all", "c": "#of c", "d": None}
+    assert "#of" not in json.dumps(result)
+    run(name="e", hidden_user_data=hidden, **WISH)
+    run(name="f", user_data="#in sight", **WISH)
+    assert [order.user_data for order in world.orders[-2:]] == ["#of all", "#in sight"]
+    assert "'hidden_user_data' is not a mapping" in run(name="g", hidden_user_data="[1]", **WISH)["msg"]
 
 
 def test_results_are_as_documented(run: Run, world: World) -> None:
@@ -112,6 +126,7 @@ def test_several_clouds_at_once_and_one_that_fails(run: Run, world: World, monke
         ({"name": "a", "nodes": []}, "mutually exclusive"),
         ({"nodes": []}, "'nodes' is empty"),
         ({"nodes": [{"name": "a"}, {"name": "a"}]}, "'nodes' names a more than once"),
+        ({"nodes": [{"name": "a"}], "count": 3}, "'count' and 'nodes' are both given"),
         ({"nodes": [{"name": "a", "colour": "red"}]}, "nodes[0]: unknown key 'colour'"),
         ({"nodes": [{"image": {"distro": "debian"}}]}, "name: is missing"),
         ({"nodes": [{"name": "a", "cloud": "nowhere"}]}, "find the cloud"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._modules import power as power_work
 from ansible_collections.hybridops.fleet.plugins.modules import catalog_info, node_info, node_power, node_tags
@@ -56,7 +56,27 @@ def shown(result: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in result.items() if key not in ("changed", "failed", "msg", "diff", "invocation", "warnings")}
 
 
+def looks(world: World) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """(names, ids) of each look at the cloud, which is one for each of its two scopes."""
+    assert world.logins == 1
+    return [(filters.names, filters.ids) for filters in world.asked[::2]]
+
+
 # ------------------------------------------------------------------------------------------------------- power
+def test_power_looks_for_the_nodes_that_are_meant_and_logs_in_once(power: Run, world: World) -> None:
+    power(names=["shop-1"], state="stopped")
+    assert looks(world) == [(("shop-1",), ()), ((), ("i-1",))]  # to find it, and to read it again
+
+
+def test_tags_and_host_keys_look_for_the_node_that_is_meant_and_log_in_once(tags: Run, info: Run, world: World) -> None:
+    tags(id="i-2", tags={"team": "shop"})
+    assert looks(world) == [((), ("i-2",))]
+    world.logins = 0
+    world.asked.clear()
+    assert info(ids=["i-1"], host_keys=True)["nodes"][0]["host_keys"] == ["ssh-ed25519 AAAAi-1"]
+    assert looks(world) == [((), ("i-1",))]
+
+
 def test_nodes_by_pattern_tag_id_and_all(power: Run, world: World) -> None:
     result = power(names=["shop-*"], state="stopped", diff=True)
     assert [(row["name"], row["state"], row["changed"]) for row in result["results"]] == [("shop-1", "stopped", True), ("shop-2", "stopped", True)]

@@ -142,6 +142,11 @@ class FakeActions(Actions):
         self.state.call()
         return [f"floating IP {ip}" for ip, mark in self.state.addresses.items() if mark == name]
 
+    def marked(self, prefix: str) -> set[str]:
+        self.state.call()
+        there = [*self.state.keys, *self.state.addresses.values(), *(machine.tags.get(MARK, "") for machine in self.state.machines.values())]
+        return {mark for mark in there if mark.startswith(prefix)}
+
     def clean(self, name: str) -> list[str]:
         words = self.leftovers(name)
         if self.state.keeps:

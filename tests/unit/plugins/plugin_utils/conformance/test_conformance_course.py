@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect import Settings
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import DEFAULT_STATES, Cloud
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import Making
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.registry import PROVIDERS
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import cleaning, guard, suite
@@ -91,7 +91,7 @@ def test_a_cloud_with_floating_addresses(go: Go) -> None:
     state = FakeCloud(floating=True, sticky=True)
     report = go(state)
     found = verdicts(report)
-    assert (found["public_address"], found["address_stays"], found["deletion"]) == ("PARTIAL", "YES", "YES")
+    assert (found["default_address"], found["public_address"], found["address_stays"], found["deletion"]) == ("NO", "YES", "YES", "YES")
     assert "allocated floating IP" in report.finding("public_address").evidence
     assert "floating IP" in report.finding("deletion").evidence
     assert state.empty
@@ -237,6 +237,30 @@ def test_a_sweep_of_one_run() -> None:
     assert "n-live" not in state.machines
     assert "n-old" in state.machines
     assert "fleet-conformance-gone-1" in state.keys
+
+
+def test_a_sweep_needs_no_notes() -> None:
+    """A run of another controller that was killed: its node is gone already, a key and an address are left."""
+    state = FakeCloud(keys={"fleet-conformance-a-1": "k", "web-1": "k", "fleet-conformance-mine": "k"},
+                      addresses={"203.0.113.1": "fleet-conformance-b-2", "203.0.113.2": "web-1"})
+    swept = cleaning.sweep(_cloud(state), [], [], _making())
+    assert (set(state.keys), set(state.addresses)) == ({"web-1", "fleet-conformance-mine"}, {"203.0.113.2"})
+    assert (set(swept.removed), swept.left) == ({"key fleet-conformance-a-1", "floating IP 203.0.113.1"}, ())
+
+
+def test_a_sweep_removes_a_node_that_carries_another_mark_of_its_run() -> None:
+    """Killed while a second node of the name was asked for."""
+    state = FakeCloud(machines={"n-1": Machine("n-1", "fleet-conformance-a-1", "t", {MARK: "fleet-conformance-a-01"})})
+    swept = cleaning.sweep(_cloud(state), [], [], _making())
+    assert state.empty
+    assert (swept.removed, swept.left) == (("n-1",), ())
+
+
+def test_what_a_sweep_means() -> None:
+    names = ["fleet-conformance-old-1", "fleet-conformance-live-2", "fleet-conformance-new-03", "fleet-conformance-mine", "web-1"]
+    assert cleaning.meant(names, ["live"], None) == ["fleet-conformance-new-03", "fleet-conformance-old-1"]
+    assert cleaning.meant(names, ["live"], "old") == ["fleet-conformance-old-1"]
+    assert cleaning.meant(names, ["live"], "live") == []
 
 
 def test_a_sweep_tells_what_it_could_not_remove() -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access.proofs import Proof
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import judging
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance.judging import Door
@@ -91,30 +92,47 @@ def test_a_public_address_by_default() -> None:
     verdict, evidence = judging.public_address(node(DIRECT), None)
     assert verdict == "YES"
     assert evidence.startswith("198.51.100.7 by default (")
+    verdict, evidence = judging.default_address(node(DIRECT))
+    assert verdict == "YES"
+    assert evidence.startswith("198.51.100.7 without being asked for (")
 
 
 def test_an_address_that_only_the_company_reaches() -> None:
     verdict, evidence = judging.public_address(node(OFFICE), None)
     assert verdict == "PARTIAL"
-    assert "10.180.0.7 by default, which only the outside of the cloud reaches" in evidence
+    assert evidence.startswith("10.180.0.7 by default (")
+    assert evidence.endswith("), which only the outside of the cloud reaches, not the internet")
+    assert judging.public_address(node(INSIDE), node(OFFICE), word="allocated it") == (
+        "PARTIAL", "10.180.0.7 when it was asked for (allocated it), which only the outside of the cloud reaches, not the internet")
+    assert judging.default_address(node(OFFICE))[0] == "PARTIAL"
 
 
 def test_a_floating_address_on_request() -> None:
-    verdict, evidence = judging.public_address(node(INSIDE), node(INSIDE, FLOATING), word="allocated floating IP 203.0.113.7")
-    assert verdict == "PARTIAL"
-    assert evidence == "IPv4 only when asked for: 203.0.113.7 (allocated floating IP 203.0.113.7)"
+    """The step is done; that it has to be asked for is a behaviour of its own."""
+    answer = judging.public_address(node(INSIDE), node(INSIDE, FLOATING), word="allocated floating IP 203.0.113.7")
+    assert answer == ("YES", "203.0.113.7 when it was asked for (allocated floating IP 203.0.113.7)")
+    verdict, evidence = judging.default_address(node(INSIDE))
+    assert verdict == "NO"
+    assert evidence.startswith("none unless it is asked for (")
 
 
 def test_ipv6_by_default_is_not_what_aws_gives() -> None:
     failure = FleetError("attach", why="the pool is empty", code="address_pool")
     verdict, evidence = judging.public_address(node(INSIDE, SIX), node(INSIDE, SIX), failure=failure)
     assert verdict == "PARTIAL"
-    assert evidence == "only IPv6, 2001:db8::7 by default; no IPv4: the pool is empty"
+    assert evidence == "only IPv6, 2001:db8::7; no IPv4: the pool is empty"
+    assert judging.default_address(node(INSIDE, SIX)) == ("PARTIAL", "only IPv6, 2001:db8::7; no IPv4 unless it is asked for")
 
 
 def test_no_public_address() -> None:
     failure = FleetError("choose the network", why="nothing leads out", code="no_match")
     assert judging.public_address(node(INSIDE), None, failure=failure) == ("NO", "none to be had: nothing leads out")
+
+
+@pytest.mark.parametrize("before", [node(INSIDE), node(INSIDE, SIX)])
+def test_an_address_that_could_not_be_asked_for_says_nothing_of_the_cloud(before: Node) -> None:
+    failure = FleetError("list floatingips", why="HTTP 503", code="unavailable")
+    assert judging.public_address(before, before, failure=failure) == ("ERROR", "list floatingips: HTTP 503")
 
 
 def test_a_private_address() -> None:

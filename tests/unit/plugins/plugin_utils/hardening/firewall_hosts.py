@@ -37,13 +37,14 @@ def facts(*networks: tuple[str, tuple[str, ...]], login: tuple[str, str, int] | 
     return told
 
 
-def options(me: dict[str, Any], *, others: dict[str, dict[str, Any]] | None = None, groups: dict[str, list[str]] | None = None, profile: str = "baseline",
+def options(me: dict[str, Any], *, others: dict[str, dict[str, Any]] | None = None, groups: dict[str, list[str]] | None = None,
+            profile: str = "baseline",
             switches: dict[str, bool] | None = None, workloads: dict[str, str] | None = None, transport: str = "ssh", **variables: Any) -> Options:
     hosts = {"me": me, **(others or {})}
     return Options(
         profile=profile, controls=profiles.controls(DATA, profile, switches or {}, {}), distribution=profiles.distribution(DATA, {"id": "debian"}),
-        workloads=workloads or {}, node=me, variables={"cluster": me.get("fleet_cluster") or "", **variables}, connection=Connection(transport, "root"),
-        host="me", hosts=hosts, groups={"all": list(hosts), **(groups or {})})
+        workloads=workloads or {}, node=me, variables={"cluster": me.get("fleet_cluster") or "", **variables},
+        connection=Connection(transport, "root"), host="me", hosts=hosts, groups={"all": list(hosts), **(groups or {})})
 
 
 def decided(seen: dict[str, Any], given: Options) -> Decision:

@@ -28,8 +28,8 @@ ADDRESSES = {
     "h": ["link add docker0 type bridge", "link set vethc master docker0", "link set vethc up", "address add 172.17.0.1/16 dev docker0",
           "address add 203.0.113.5/24 dev eth0", "address add 2001:db8::5/64 dev eth0 nodad", "address add 10.0.0.5/24 dev eth1",
           "address add fd00:1::5/64 dev eth1 nodad", "link set docker0 up", "link set eth0 up", "link set eth1 up", "link set lo up"],
-    "o": ["address add 203.0.113.9/24 dev eth0", "address add 203.0.113.10/24 dev eth0", "address add 2001:db8::9/64 dev eth0 nodad", "link set eth0 up",
-          "route add 10.0.0.5 via 203.0.113.5"],
+    "o": ["address add 203.0.113.9/24 dev eth0", "address add 203.0.113.10/24 dev eth0", "address add 2001:db8::9/64 dev eth0 nodad",
+          "link set eth0 up", "route add 10.0.0.5 via 203.0.113.5"],
     "i": ["address add 10.0.0.6/24 dev eth0", "address add 10.0.0.7/24 dev eth0", "address add fd00:1::6/64 dev eth0 nodad",
           "address add fd00:1::7/64 dev eth0 nodad", "link set eth0 up", "route add 203.0.113.5 via 10.0.0.5"],
     "c": ["address add 172.17.0.2/16 dev eth0", "link set eth0 up", "route add default via 172.17.0.1"],
@@ -38,7 +38,8 @@ DOCKER = """
 table ip docker_like {
   chain PREROUTING { type nat hook prerouting priority -100; tcp dport 8080 fib daddr type local dnat to 172.17.0.2:80; }
   chain POSTROUTING { type nat hook postrouting priority 100; ip saddr 172.17.0.0/16 oifname != "docker0" masquerade; }
-  chain FORWARD { type filter hook forward priority 0; policy drop; ct state established,related accept; oifname "docker0" accept; iifname "docker0" accept; }
+  chain FORWARD { type filter hook forward priority 0; policy drop;
+    ct state established,related accept; oifname "docker0" accept; iifname "docker0" accept; }
 }
 """
 PROBE = """
@@ -100,7 +101,7 @@ class Namespaces:
         subprocess.run(["ip", "-batch", "-"], input=SETUP.format(**self._names), text=True, check=True)
         for key, lines in ADDRESSES.items():
             subprocess.run(["ip", "-netns", self._names[key], "-batch", "-"], input="\n".join(lines), text=True, check=True)
-        self.run("h", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit")
+        self.run("h", "sh", "-c", "cd /proc/sys/net; echo 1 >ipv4/ip_forward; echo 0 >ipv4/icmp_ratelimit; echo 0 >ipv6/icmp/ratelimit")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -127,7 +128,8 @@ class Namespaces:
         return self.run(where, sys.executable, "-S", "-c", PING, address) == "answer\n"
 
     def start(self, where: str, script: str, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(self.words(where, sys.executable, "-S", "-c", script, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(self.words(where, sys.executable, "-S", "-c", script, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                text=True)
 
     def system(self, root: Path) -> Any:
         """The host as the engine sees it: programs run in its namespace, files lie below root."""

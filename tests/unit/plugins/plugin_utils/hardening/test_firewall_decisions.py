@@ -15,6 +15,8 @@ NAT_FACTS = given.facts(("eth0", ("10.0.0.5/24", "fe80::5/64")), login=("192.0.2
 TWO = given.host(given.address("203.0.113.5", "public"), given.address("2001:db8::5", "public"), given.address("10.0.0.5", "private"), cluster="c")
 TWO_FACTS = given.facts(("eth0", ("203.0.113.5/24", "2001:db8::5/64")), ("eth1", ("10.0.0.5/24",)), login=("192.0.2.9", "203.0.113.5", 22))
 
+WEB_AND_DB = [{"name": "web", "port": 80, "role": "public"}, {"name": "db", "port": 5432, "role": "private"}]
+
 
 def member(ip: str, **more: Any) -> dict[str, Any]:
     return given.host(given.address(ip, "private"), given.address("198.51.100.99", "public"), **{"cluster": "c", **more})
@@ -27,7 +29,8 @@ def rules(text: str, name: str) -> list[str]:
 # ---------------------------------------------------------------------------------------------------- members
 def test_members_come_in_on_private_addresses_only() -> None:
     text = given.table(TWO_FACTS, given.options(TWO, others={"b": member("10.0.0.6")}))
-    assert rules(text, "members of the cluster") == ['iifname "eth1" ip daddr != 203.0.113.5 ip saddr 10.0.0.6 accept comment "members of the cluster"']
+    assert rules(text, "members of the cluster") == [
+        'iifname "eth1" ip daddr != 203.0.113.5 ip saddr 10.0.0.6 accept comment "members of the cluster"']
     assert "198.51.100.99" not in text
 
 
@@ -73,13 +76,13 @@ def test_many_members_are_a_named_set_without_overlaps() -> None:
 
 # ---------------------------------------------------------------------------------------------------- roles
 def test_a_role_is_an_interface_where_it_has_its_own() -> None:
-    text = given.table(TWO_FACTS, given.options(TWO, rules=[{"name": "web", "port": 80, "role": "public"}, {"name": "db", "port": 5432, "role": "private"}]))
+    text = given.table(TWO_FACTS, given.options(TWO, rules=WEB_AND_DB))
     assert [line.split(" accept")[0] for line in rules(text, "web")] == ['iifname "eth0" ip daddr != 10.0.0.5 tcp dport 80',
                                                                          'meta nfproto ipv6 iifname "eth0" tcp dport 80']
 
 
 def test_behind_nat_the_source_tells_outside_from_inside() -> None:
-    text = given.table(NAT_FACTS, given.options(NAT, rules=[{"name": "web", "port": 80, "role": "public"}, {"name": "db", "port": 5432, "role": "private"}]))
+    text = given.table(NAT_FACTS, given.options(NAT, rules=WEB_AND_DB))
     assert "ip daddr 10.0.0.5 ip saddr != { 10.0.0.0/8" in rules(text, "web")[0]
     assert "ip daddr 10.0.0.5 ip saddr { 10.0.0.0/8" in rules(text, "db")[0]
 
@@ -97,7 +100,7 @@ def test_sources_of_another_family_than_the_role_are_told() -> None:
 
 def test_a_plain_inventory_without_the_one_shape() -> None:
     text = given.table(TWO_FACTS, given.options(
-        {"ansible_host": "203.0.113.5"}, others={"b": {"ansible_host": "10.0.0.6"}}, members=["b"], rules=[{"name": "db", "port": 5432, "role": "private"}]))
+        {"ansible_host": "203.0.113.5"}, others={"b": {"ansible_host": "10.0.0.6"}}, members=["b"], rules=WEB_AND_DB[1:]))
     assert 'ip saddr 10.0.0.6 accept comment "members of the cluster"' in text
     assert rules(text, "db")[0].startswith('iifname "eth1"')
 

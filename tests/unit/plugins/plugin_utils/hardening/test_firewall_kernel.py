@@ -27,7 +27,8 @@ ME = given.host(given.address("203.0.113.5", "public"), given.address("2001:db8:
 MEMBER = given.host(given.address("10.0.0.6", "private"), given.address("fd00:1::6", "private"), given.address("203.0.113.10", "public"), cluster="c")
 FACTS = given.facts(("eth0", ("203.0.113.5/24", "2001:db8::5/64")), ("eth1", ("10.0.0.5/24", "fd00:1::5/64")), ("docker0", ("172.17.0.1/16",)),
                     login=("203.0.113.9", "203.0.113.5", 22))
-RULES = [{"name": "web", "port": 80, "role": "public"}, {"name": "db", "port": 5432, "last_port": 5433, "from": ["10.0.0.0/24", "fd00:1::/64"], "role": "private"},
+RULES = [{"name": "web", "port": 80, "role": "public"},
+         {"name": "db", "port": 5432, "last_port": 5433, "from": ["10.0.0.0/24", "fd00:1::/64"], "role": "private"},
          {"name": "dns", "port": 53, "protocol": "udp"}, {"name": "six", "port": 443, "from": ["2001:db8::/64"]},
          {"name": "by member", "port": 9000, "from": ["b"]}]
 

@@ -12,7 +12,8 @@ from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.firewal
 
 def test_defaults_and_everything_given() -> None:
     assert parse([{"name": "web", "port": "80"}]) == (Rule("web", "tcp", 80, None, ("any",), "any"),)
-    assert parse([{"name": "nodes", "port": 30000, "last_port": "32767", "protocol": "UDP", "from": ["10.0.0.0/8", "members", "db"], "role": "private"}]) == (
+    everything = {"name": "nodes", "port": 30000, "last_port": "32767", "protocol": "UDP", "from": ["10.0.0.0/8", "members", "db"], "role": "private"}
+    assert parse([everything]) == (
         Rule("nodes", "udp", 30000, 32767, ("10.0.0.0/8", "members", "db"), "private"),)
     assert parse(None) == parse([]) == ()
 

@@ -10,7 +10,8 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import lockout
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.lockout import Login
 
-NOW = {"permitrootlogin": ["yes"], "passwordauthentication": ["yes"], "kbdinteractiveauthentication": ["no"], "usepam": ["yes"]}
+NOW = {
+    "permitrootlogin": ["yes"], "passwordauthentication": ["yes"], "kbdinteractiveauthentication": ["no"], "usepam": ["yes"], "strictmodes": ["no"]}
 
 
 def login(**more: Any) -> Login:
@@ -36,6 +37,7 @@ REFUSED = [
     (login(), {"listenaddress": "::"}, "connects to 198.51.100.7"),
     (login(), {"addressfamily": "inet6"}, "AddressFamily would be inet6"),
     (login(locked=True), {"usepam": "no"}, "usermod -p '*' fleet"),
+    (login(loose=("/home/fleet",)), {"strictmodes": "yes"}, "others can write to /home/fleet"),
 ]
 
 
@@ -55,7 +57,7 @@ def test_it_is_told_beforehand(who: Login, wanted: dict[str, str], words: str) -
     (login(), {"allowusers": "fleet"}), (login(), {"allowusers": "f*@203.0.113.0/24"}), (login(), {"allowgroups": "wheel sudo"}),
     (login(address="::ffff:203.0.113.9"), {"allowusers": "fleet@203.0.113.9"}),
     (login(), {"port": "22 2222"}), (login(), {"listenaddress": "0.0.0.0 ::"}), (login(), {"listenaddress": "198.51.100.7:22"}),
-    (login(), {"denyusers": "nobody daemon"}),
+    (login(), {"denyusers": "nobody daemon"}), (login(), {"strictmodes": "yes"}),
     (login(), {"allowusers": "fleet@office.example.org"}),
     (login(address=""), {"allowusers": "fleet@10.0.0.0/8"})])
 def test_what_lets_it_in_or_cannot_be_known_is_not_refused(who: Login, wanted: dict[str, str]) -> None:

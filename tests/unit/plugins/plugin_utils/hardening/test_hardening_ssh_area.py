@@ -144,6 +144,20 @@ def test_accounts_of_the_system_are_refused_but_never_who_works() -> None:
     assert "bob" in found["password_login"].notes[0]
 
 
+def test_accounts_whose_keys_cannot_be_seen_are_left_alone() -> None:
+    seen = facts(lines=[["/etc/ssh/sshd_config", 90, "forcecommand", "internal-sftp", "User daemon,git"]])
+    assert not decide(seen, "strict")["denied_accounts"].apply
+    seen = facts()
+    seen["sshd"]["root"]["authorizedkeysfile"] = ["/etc/ssh/keys/%u"]
+    assert "from elsewhere" in decide(seen, "strict")["denied_accounts"].why
+
+
+def test_match_blocks_that_say_something_else_are_told() -> None:
+    found = decide(facts(lines=[["/etc/ssh/sshd_config", 88, "passwordauthentication", "yes", "Address 10.0.0.0/8"]]))
+    assert "for some it stays yes (Match Address 10.0.0.0/8, /etc/ssh/sshd_config line 88)" in found["password_login"].notes
+    assert not decide(facts(lines=[["/etc/ssh/sshd_config", 8, "passwordauthentication", "yes", ""]]))["password_login"].notes[1:]
+
+
 def test_a_second_factor_stays() -> None:
     seen = facts()
     seen["sshd"]["login"]["authenticationmethods"] = ["publickey,keyboard-interactive"]

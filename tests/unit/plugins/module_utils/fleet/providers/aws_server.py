@@ -9,6 +9,8 @@ import threading
 import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 
 @dataclasses.dataclass
@@ -141,8 +143,11 @@ def tagged(**tags: str) -> str:
     return "<tagSet>" + "".join(f"<item><key>{key}</key><value>{value}</value></item>" for key, value in tags.items()) + "</tagSet>"
 
 
-def instance(name: str, state: str = "running", token: str = "", launched: str = "2026-11-28T04:00:00.000Z", inside: str = "") -> str:
-    """One instance of a list."""
+def instance(
+    name: str, state: str = "running", token: str = "", launched: str = "2026-11-28T04:00:00.000Z", inside: str = "", called: str = "web-1",
+) -> str:
+    """One instance of a list. called: its Name, besides which it has no tag; unless tags are inside."""
+    inside += "" if "<tagSet>" in inside else tagged(Name=called)
     return (f"<instanceId>{name}</instanceId><clientToken>{token}</clientToken><launchTime>{launched}</launchTime>"
             f"<instanceState><name>{state}</name></instanceState>{inside}")
 
@@ -155,3 +160,21 @@ def reservations(*rows: str) -> Answer:
 def launched(row: str) -> Answer:
     """An answer of RunInstances."""
     return listed("RunInstances", "instancesSet", row)
+
+
+def nothing_of_this_machine(monkeypatch: Any, folder: Path) -> None:
+    """No AWS settings, credentials or proxy of who runs the tests. folder: for files of settings, which there are none of."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+                 "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_STS", "AWS_ROLE_ARN",
+                 "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def a_key(monkeypatch: Any, folder: Path) -> None:
+    """One key in the environment, and nothing else."""
+    nothing_of_this_machine(monkeypatch, folder)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFIRST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")

@@ -97,7 +97,7 @@ class FakeCloud:
         if service == "glance" and resource.startswith("images/"):
             found = [row for row in self.lists["images"] if row["id"] == resource.partition("/")[2]]
             return (200, found[0]) if found else (404, {"message": "No image found", "code": "404 Not Found"})
-        key = resource.removesuffix("/detail")
+        key = resource.removesuffix("/detail").removeprefix("os-")
         if service == "nova" and key.startswith("servers/"):
             found = [row for row in self.lists["servers"] if row["id"] == key.partition("/")[2]]
             return (200, {"server": found[0]}) if found else (404, {"itemNotFound": {"code": 404, "message": "no such server"}})

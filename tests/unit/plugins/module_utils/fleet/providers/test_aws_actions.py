@@ -21,6 +21,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.retry impor
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.aws_server import (
     Answer,
     FakeAws,
+    a_key,
     answer,
     error,
     instance,
@@ -46,12 +47,7 @@ DONE = {"RunInstances": [launched(instance("i-new", "pending", launched=NOW))]}
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAws]:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL",
-                 "AWS_ENDPOINT_URL_EC2", "AWS_ROLE_ARN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (("AWS_ACCESS_KEY_ID", "AKIAFIRST"), ("AWS_SECRET_ACCESS_KEY", "very-secret"), ("AWS_EC2_METADATA_DISABLED", "true"),
-                        ("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none")), ("AWS_CONFIG_FILE", str(tmp_path / "none"))):
-        monkeypatch.setenv(name, value)
+    a_key(monkeypatch, tmp_path)
     fake = FakeAws()
     fake.answers = {**ordinary(), "DescribeInstances": [NONE], **DONE}
     yield fake
@@ -201,7 +197,28 @@ def test_the_permission_that_lacks_is_named() -> None:
     assert "ec2:RunInstances" in faults.from_answer("w", "ec2:RunInstances", REGION, "UnauthorizedOperation", "No.", 403).fix
 
 
+def test_one_that_was_renamed_is_not_the_node_any_more(aws: FakeAws, actions: Actions) -> None:
+    renamed = reservations(instance("i-1", "running", "token", called="precious"))
+    aws.answers["DescribeInstances"] = [renamed, NONE]
+    assert actions.create(ORDER) == "i-new"
+    assert tokens(aws) == [launch.salted("token", "i-1")]
+
+
+def test_a_renamed_one_that_only_the_answer_names(aws: FakeAws, actions: Actions) -> None:
+    aws.answers["RunInstances"] = [launched(instance("i-1", launched=OLD)), *DONE["RunInstances"]]
+    aws.answers["DescribeInstances"] = [NONE, reservations(instance("i-1", "running", "token", called="precious")), NONE]
+    assert actions.create(ORDER) == "i-new"
+    assert tokens(aws) == ["token", launch.salted("token", "i-1")]
+
+
 # ------------------------------------------------------------------------------------------- confirm and status
+def test_one_of_another_name_that_got_the_mark_by_a_copy_is_never_ended(aws: FakeAws, actions: Actions) -> None:
+    aws.answers["DescribeInstances"] = [reservations(
+        instance("i-2", launched="2026-11-28T04:00:00.000Z"), instance("i-1", launched="2026-11-28T03:00:00.000Z", called="precious"))]
+    assert actions.confirm(ORDER, "i-2") == "i-2"
+    assert aws.count("TerminateInstances") == 0
+
+
 def test_of_two_the_one_made_first_counts(aws: FakeAws, actions: Actions) -> None:
     early = ("<rootDeviceName>/dev/xvda</rootDeviceName><blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs><attachTime>{}</attachTime>"
              "</ebs></item></blockDeviceMapping>")
@@ -404,6 +421,31 @@ def test_an_address_that_was_moved_to_another_machine_stays(remains: FakeAws, ac
     assert actions.clean("web-1") == ["security group fleet-web-1", "volume vol-1"]
     assert "i-9" in told[0]
     assert remains.count("ReleaseAddress") == 0
+
+
+def test_an_address_of_a_renamed_node_stays(remains: FakeAws, actions: Actions, told: list[str]) -> None:
+    remains.answers["DescribeAddresses"] = [addresses(address(4, "<instanceId>i-1</instanceId>", fleet_node="web-1"))]
+    remains.answers["DescribeInstances"] = [reservations(instance("i-1", called="precious"))]
+    assert actions.clean("web-1") == ["security group fleet-web-1", "volume vol-1"]
+    assert "i-1" in told[0]
+    assert remains.count("ReleaseAddress") == 0
+
+
+def test_whose_things_there_are(remains: FakeAws, actions: Actions) -> None:
+    marked = {name: instance(f"i-{name}", state, inside=tagged(fleet_node=f"x*{name}")) for name, state in (
+        ("live", "running"), ("off", "stopped"), ("dead", "terminated"), ("ending", "shutting-down"))}
+    remains.answers |= {
+        "DescribeInstances": [reservations(*marked.values())],
+        "DescribeAddresses": [addresses(address(4, fleet_node="x*address"), address(5))],
+        "DescribeSecurityGroups": [group("<groupId>sg-2</groupId>" + tagged(fleet_node="x*group"))],
+        "DescribeVolumes": [listed("DescribeVolumes", "volumeSet", "<volumeId>vol-1</volumeId><status>available</status>" + tagged(
+            fleet_node="x*volume"), "<volumeId>vol-2</volumeId><status>in-use</status>" + tagged(fleet_node="x*going"))],
+        "DescribeKeyPairs": [listed("DescribeKeyPairs", "keySet", "<keyName>k</keyName>" + tagged(fleet_node="x*key"), "<keyName>x*theirs</keyName>",
+                                    "<keyName>l</keyName>" + tagged(fleet_node="y"))]}
+    assert actions.marked("x*") == {"x*live", "x*off", "x*address", "x*group", "x*volume", "x*key"}
+    for action in ("DescribeInstances", "DescribeAddresses", "DescribeSecurityGroups", "DescribeVolumes", "DescribeKeyPairs"):
+        (request,) = asked(remains, action)
+        assert (request["Filter.1.Name"], request["Filter.1.Value.1"]) == (f"tag:{MARK}", "x\\**"), "a star of the name is no wildcard"
 
 
 # ------------------------------------------------------------------------------------------------------ groups

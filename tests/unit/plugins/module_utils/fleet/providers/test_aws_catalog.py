@@ -204,5 +204,5 @@ def test_whether_nodes_can_be_attached(fields: str, why_not: str) -> None:
 
 def test_the_rest_of_a_network() -> None:
     found = network(subnet("<defaultForAz>true</defaultForAz>", SIX), [table(*IGW)])
-    assert (found.id, found.name, found.zone, found.default, found.cidrs, found.extra["vpc"]) == (
-        "subnet-1", "front", "us-east-1a", True, ("10.0.1.0/24", SIX), "vpc-1")
+    assert (found.id, found.name, found.zones, found.default, found.cidrs, found.extra["vpc"], found.aliases) == (
+        "subnet-1", "front", ("us-east-1a",), True, ("10.0.1.0/24", SIX), "vpc-1", ("vpc-1",))

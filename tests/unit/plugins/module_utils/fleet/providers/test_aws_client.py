@@ -20,7 +20,10 @@ from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.p
     Answer,
     FakeAws,
     error,
+    instance,
     instances,
+    listed,
+    nothing_of_this_machine,
     ordinary,
     regions,
 )
@@ -53,15 +56,9 @@ def waits() -> list[float]:
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A shared credentials file with one key, and nothing of the machine's own AWS settings."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID",
-                 "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2",
-                 "AWS_ENDPOINT_URL_STS", "AWS_ROLE_ARN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
+    nothing_of_this_machine(monkeypatch, tmp_path)
     file = tmp_path / "credentials"
     _write_key(file, "AKIAFIRST")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return file
 
 
@@ -311,3 +308,37 @@ def test_without_botocore_the_operator_is_told_what_to_install(monkeypatch: pyte
     with pytest.raises(FleetError) as caught:
         spec.SPEC.open(cloud, Run(Patience.seconds(1, 0), frozenset()))
     assert caught.value.code == "library_missing" and "pip install boto3" in caught.value.fix
+
+
+# ------------------------------------------------------------------------------------------------- single nodes
+def _interface(vpc: str) -> str:
+    return f"<networkInterfaceSet><item><vpcId>{vpc}</vpcId><subnetId>subnet-1</subnetId></item></networkInterfaceSet>"
+
+
+@pytest.mark.parametrize(("filters", "asked"), [
+    ({"names": ["web-1"]}, {"Filter.1.Name": "tag:Name", "Filter.1.Value.1": "web-1"}),
+    ({"names": ["web-[*]"]}, {"Filter.1.Name": "tag:Name", "Filter.1.Value.1": "web-\\*"}),
+])
+def test_one_node_by_its_name_is_no_listing_of_the_cloud(aws: FakeAws, opened: Opener, filters: dict[str, Any], asked: dict[str, str]) -> None:
+    states = (*DEFAULT_STATES, "deleting")
+    aws.answers["DescribeInstances"] = [listed(
+        "DescribeInstances", "reservationSet",
+        f"<instancesSet><item>{instance('i-1', inside=_interface('vpc-7'))}</item></instancesSet>")]
+    assert [node.id for node in opened(states=states, filters=filters).evidence("us-east-1")] == ["i-1"]
+    (question,) = [one.parameters for one in aws.asked if one.action == "DescribeInstances"]
+    assert {key: value for key, value in question.items() if key.startswith("Filter")} == asked
+    for action in ("DescribeSubnets", "DescribeRouteTables"):
+        (question,) = [one.parameters for one in aws.asked if one.action == action]
+        assert (question["Filter.1.Name"], question["Filter.1.Value.1"]) == ("vpc-id", "vpc-7")
+
+
+def test_nothing_is_asked_about_a_region_that_has_no_such_node(aws: FakeAws, opened: Opener) -> None:
+    aws.answers["DescribeInstances"] = [instances(token="t"), instances()]  # an empty page is not the end
+    provider = opened(filters={"names": ["web-1"]})
+    assert list(provider.evidence("us-east-1")) == []
+    assert sorted(one.action for one in aws.asked) == ["DescribeInstances", "DescribeInstances", "DescribeRegions"]
+
+
+def test_what_is_found_on_a_later_page_is_told(aws: FakeAws, opened: Opener) -> None:
+    aws.answers["DescribeInstances"] = [instances(token="t"), instances("i-1")]
+    assert [node.id for node in opened(filters={"names": ["web-1"]}).evidence("us-east-1")] == ["i-1"]

@@ -14,7 +14,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.a
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.aws import launch
 
 DUAL = CatalogNetwork(
-    "subnet-1", "dual", {"ipv4": "floating", "ipv6": "public"}, {"ipv4": "assigned", "ipv6": "direct"}, zone="us-east-1a", extra={"vpc": "vpc-1"})
+    "subnet-1", "dual", {"ipv4": "floating", "ipv6": "public"}, {"ipv4": "assigned", "ipv6": "direct"}, zones=("us-east-1a",), extra={"vpc": "vpc-1"})
 PLAIN = CatalogNetwork("subnet-2", "plain", {"ipv4": "floating"}, {"ipv4": "floating"}, extra={"vpc": "vpc-1"})
 CLOSED = CatalogNetwork("subnet-3", "closed", {"ipv4": "private"}, {"ipv4": "none"}, extra={"vpc": "vpc-1"})
 SIX = CatalogNetwork("subnet-6", "six", {"ipv6": "public"}, {"ipv6": "direct"}, extra={"vpc": "vpc-1"})

@@ -69,8 +69,8 @@ def test_the_identity_changes_with_profile_keys_and_files_and_shows_no_key(tmp_p
     assert not any(secret in text for one in seen for text in one for secret in ("AKIA", "secret_access"))
 
 
-def _filters(names: tuple[str, ...] = (), **tags: tuple[str, ...]) -> Filters:
-    return Filters(states=(), tags=tags, names=names)
+def _filters(names: tuple[str, ...] = (), ids: tuple[str, ...] = (), **tags: tuple[str, ...]) -> Filters:
+    return Filters(states=(), tags=tags, names=names, ids=ids)
 
 
 @pytest.mark.parametrize(("wanted", "pushed"), [
@@ -85,8 +85,14 @@ def _filters(names: tuple[str, ...] = (), **tags: tuple[str, ...]) -> Filters:
     (_filters(a=(), b=()), {}),  # two filters of one name would not mean "both"
     (_filters(role=tuple(str(number) for number in range(201))), {}),
     (_filters(names=("web-1", "web-2")), {"tag:Name": ["web-1", "web-2"]}),
-    (_filters(names=("web-*",)), {}),
+    (_filters(names=("web-*", "d[ab]-?")), {"tag:Name": ["web-*", "d*"]}),
+    (_filters(names=("a[*]b[[]1]", "a?\\*")), {"tag:Name": ["a\\*b[1]", "a*"]}),
     (_filters(names=("web-1", "i-0abc")), {}),  # a node without a Name is named by its id
+    (_filters(names=("i*",)), {}),
+    (_filters(names=("*-1",)), {}),
+    (_filters(names=("i",)), {"tag:Name": ["i"]}),
+    (_filters(ids=("i-1", "i-?")), {"instance-id": ["i-1", "i-\\?"]}),
+    (_filters(ids=tuple(f"i-{number}" for number in range(201))), {}),
     (_filters(names=("web-1",), Name=("web-1", "web-2")), {"tag:Name": ["web-1", "web-2"]}),
 ])
 def test_only_what_ec2_filters_in_the_same_meaning_is_pushed(wanted: Filters, pushed: dict[str, list[str]]) -> None:

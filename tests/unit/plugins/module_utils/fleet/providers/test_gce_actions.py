@@ -28,6 +28,7 @@ from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.p
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAabQkGZ9m1Zf0T1rcpB3bq1dVDJ1oPmJrYl0sWm1zPk me@desk"
 NETWORK = CatalogNetwork(
     "projects/acme-prod/regions/europe-west1/subnetworks/net", "net", reach={"ipv4": "floating"}, how={"ipv4": "assigned"},
+    zones=("europe-west1-b", "europe-west1-c"),
     extra={"network": "projects/acme-prod/global/networks/wide", "region": "europe-west1", "ipv6_access": ""})
 ORDER = Order(
     "web-1", CatalogImage("projects/debian-cloud/global/images/debian-12", "debian-12"), CatalogFlavor("e2-small", "e2-small", 2, 2048),
@@ -209,13 +210,19 @@ def test_what_cannot_be_is_refused_before_anything_is_made(gce: ChangingGce, act
     assert gce.bodies == []
 
 
-def test_a_network_of_all_regions_goes_where_the_zone_is(gce: ChangingGce, actions: GceActions) -> None:
-    wide = dataclasses.replace(NETWORK, id=NETWORK.id.replace("/net", "/wide"), name="wide")
-    actions.create(order(network=wide, zone="us-central1-a"))
-    flavor = CatalogFlavor("t2a", "t2a", 1, 1, zones=("us-central1-a",))
-    actions.create(order(network=wide, zone=None, name="web-2", tags={}, flavor=flavor))
-    assert [body["networkInterfaces"][0]["subnetwork"] for body in gce.sent("/instances")] == [
-        "projects/acme-prod/regions/us-central1/subnetworks/wide"] * 2
+def test_a_zone_in_which_flavor_and_network_are(gce: ChangingGce, actions: GceActions) -> None:
+    flavor = CatalogFlavor("t2a", "t2a", 1, 1, zones=("us-central1-a", "europe-west1-c"))
+    actions.create(order(zone=None, flavor=flavor))
+    assert gce.instances_there() == ["zones/europe-west1-c/instances/web-1"]
+
+
+def test_a_network_without_subnetworks(gce: ChangingGce, actions: GceActions) -> None:
+    old = CatalogNetwork("projects/acme-prod/global/networks/old", "old", reach={"ipv4": "floating"}, how={"ipv4": "assigned"},
+                         extra={"network": "projects/acme-prod/global/networks/old", "region": "", "ipv6_access": ""})
+    actions.create(order(network=old, zone=None))
+    assert gce.instances_there() == ["zones/us-central1-a/instances/web-1"]  # at home, where nobody says otherwise
+    (asked,) = gce.sent("/instances")
+    assert asked["networkInterfaces"] == [{"network": old.id, "accessConfigs": [{"type": "ONE_TO_ONE_NAT", "name": "External NAT"}]}]
 
 
 def test_os_login_of_the_project_is_switched_off_for_the_node(gce: ChangingGce, actions: GceActions) -> None:
@@ -271,6 +278,21 @@ def test_disks_are_cleaned_only_when_they_are_marked_and_free(gce: ChangingGce, 
     assert actions.leftovers("web-1") == actions.clean("web-1") == ["disk free in europe-west1-b"]
     assert sorted(path.rpartition("/")[2] for path in gce.resources if "/disks/" in path) == ["theirs", "unmarked", "used"]
     assert actions.leftovers("Not A Name") == actions.clean("Not A Name") == []
+
+
+def test_whose_things_there_are(gce: ChangingGce, actions: GceActions) -> None:
+    labels = {"instances/live": "x-1", "instances/other": "y-1", "disks/free": "x-2", "disks/other": "y-2"}
+    for place, mark in labels.items():
+        name = place.rpartition("/")[2]
+        gce.resources[f"zones/europe-west1-b/{place}"] = {
+            "id": f"{len(gce.resources)}", "name": name, "zone": f"{BASE}/zones/europe-west1-b", "labels": {MARK: mark}}
+    gce.resources["zones/europe-west1-b/disks/used"] = {
+        "name": "used", "zone": f"{BASE}/zones/europe-west1-b", "labels": {MARK: "x-3"}, "users": ["x"]}
+    rules = {"rule": "fleet_node=x-4", "other": "fleet_node=y-4", "words": "of fleet_node=x-5", "theirs": "x-6", "bare": ""}
+    for name, description in rules.items():
+        gce.resources[f"global/firewalls/{name}"] = {"name": name, "description": description}
+    assert actions.marked("x-") == {"x-1", "x-2", "x-4"}
+    assert gce.bodies == []
 
 
 # ----------------------------------------------------------------------------------------------- existing nodes

@@ -1,13 +1,12 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Compute Engine's images, machine types, subnetworks and zones in the catalog's one shape."""
+"""Compute Engine's images, machine types and zones in the catalog's one shape."""
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import image_login
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_role import NO_OPERATOR, OperatorRoles
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.gce import catalog
 
 BASE = "https://www.googleapis.com/compute/v1/projects"
@@ -60,7 +59,10 @@ def test_withdrawn_images() -> None:
     gone = image("debian-12-old", deprecated={"state": "DEPRECATED", "replacement": f"{BASE}/debian-cloud/global/images/debian-12-new"})
     assert catalog.images([gone], "debian-cloud", "acme") == []
     for found in (catalog.images([gone], "acme", "acme"), catalog.images([gone], "debian-cloud", "acme", ("debian-12-old",))):
-        assert [(one.usable, one.why_not) for one in found] == [(False, "is DEPRECATED, replaced by debian-12-new")]
+        assert [(one.usable, one.legacy, one.why_not) for one in found] == [(False, True, "is DEPRECATED, replaced by debian-12-new")]
+    obsolete = image("debian-12-old", family="debian-12", deprecated={"state": "OBSOLETE"})
+    (found_by_family,) = catalog.images([obsolete], "debian-cloud", "acme", ("debian-12",))
+    assert (found_by_family.usable, found_by_family.legacy, found_by_family.why_not) == (False, False, "is OBSOLETE")
     assert catalog.images([image("x", status="PENDING")], "acme", "acme")[0].why_not == "is PENDING"
     assert catalog.images([image("x", deprecated={"state": "ACTIVE"})], "debian-cloud", "acme")[0].usable
 
@@ -87,61 +89,6 @@ def test_machine_types_of_several_zones() -> None:
     ranks = [by_name[name].price_rank for name in ("e2-medium", "t2a-standard-2", "n1-standard-2", "a2-highgpu-1g")]
     assert ranks == sorted(ranks)
     assert len(set(ranks)) == 4
-
-
-# ------------------------------------------------------------------------------------------------- networks
-def subnetwork(name: str, region: str = "us-east1", network: str = "wide", **changes: Any) -> dict[str, Any]:
-    return {"name": name, "region": f"{BASE}/acme/regions/{region}", "network": f"{BASE}/acme/global/networks/{network}",
-            "selfLink": f"{BASE}/acme/regions/{region}/subnetworks/{name}", "ipCidrRange": "10.1.0.0/20", "purpose": "PRIVATE",
-            "stackType": "IPV4_ONLY", **changes}
-
-
-def one(row: dict[str, Any], roles: OperatorRoles = NO_OPERATOR, regions: set[str] | None = None) -> Any:
-    (found,) = catalog.networks([row], "acme", roles, "us-east1", regions)
-    return found
-
-
-def test_ipv4_is_assigned_when_asked_for() -> None:
-    found = one(subnetwork("net"))
-    assert found.id == "projects/acme/regions/us-east1/subnetworks/net"
-    assert (found.reach, found.how, found.role, found.cidrs) == ({"ipv4": "floating"}, {"ipv4": "assigned"}, "floating", ("10.1.0.0/20",))
-    assert found.extra["network"] == "projects/acme/global/networks/wide"
-
-
-@pytest.mark.parametrize(("access", "prefix", "role", "how"), [
-    ("EXTERNAL", {"externalIpv6Prefix": "2001:db8:5::/64"}, "public", "direct"),
-    ("INTERNAL", {"internalIpv6Prefix": "fd20:1::/64"}, "private", "none"), ("EXTERNAL", {}, "public", "direct"), ("INTERNAL", {}, "private", "none"),
-])
-def test_ipv6_by_its_access(access: str, prefix: dict[str, str], role: str, how: str) -> None:
-    found = one(subnetwork("net", stackType="IPV4_IPV6", ipv6AccessType=access, **prefix))
-    assert (found.reach["ipv6"], found.how["ipv6"]) == (role, how)
-    assert access in found.why["ipv6"]
-    only = subnetwork("net", stackType="IPV6_ONLY", ipv6AccessType=access, **prefix)
-    del only["ipCidrRange"]
-    assert list(one(only).reach) == ["ipv6"]
-
-
-@pytest.mark.parametrize("changes", [{"purpose": "REGIONAL_MANAGED_PROXY"}, {"purpose": "PRIVATE_NAT"}, {"state": "DRAINING"}])
-def test_subnetworks_that_are_not_for_nodes(changes: dict[str, str]) -> None:
-    found = one(subnetwork("net", **changes))
-    assert not found.usable
-    assert next(iter(changes.values())) in found.why_not
-
-
-def test_the_fleet_file_speaks() -> None:
-    said = OperatorRoles({"10.1.0.0/16": "public", "2001:db8:5::/48": "management"}, "fleet.yml")
-    found = one(subnetwork("net", stackType="IPV4_IPV6", ipv6AccessType="EXTERNAL", externalIpv6Prefix="2001:db8:5::/64"), said)
-    assert (found.reach["ipv4"], found.how["ipv4"]) == ("public", "direct")
-    assert (found.reach["ipv6"], found.how["ipv6"]) == ("unknown", "none")
-    assert "fleet.yml" in found.why["ipv4"]
-    assert one(subnetwork("net"), regions={"us-west1"}).usable is False
-
-
-def test_one_default() -> None:
-    rows = [subnetwork("default", region, "default") for region in ("asia-east1", "us-east1", "us-central1")]
-    found = catalog.networks([subnetwork("a-net"), *rows], "acme", NO_OPERATOR, "us-central1", None)
-    assert [network.extra["region"] for network in found if network.default] == ["us-central1"]
-    assert found[0].default
 
 
 # ---------------------------------------------------------------------------------------------------- zones

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Filters
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import together
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.gce import api
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.gce.shape import STATES
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.gce_opened import (
     ALL,
     LIST,
@@ -121,6 +124,17 @@ def test_filters_that_mean_the_same_are_pushed(gce: FakeGce, key_file: Path) -> 
     assert query["filter"] == (
         '((status = "RUNNING") OR (status = "STOPPED") OR (status = "TERMINATED")) AND ((name = "m1") OR (name = "m2"))'
         ' AND ((labels.env = "prod") OR (labels.env = "test"))')
+
+
+@pytest.mark.parametrize(("filters", "asked"), [
+    (Filters((), {}, ("m1",)), '(name = "m1")'),
+    (Filters((), {}, (), ("11",)), "(id = 11)"),
+    (Filters((), {}, ("m1", "m2"), ("11", "x", "12")), '((name = "m1") OR (name = "m2")) AND ((id = 11) OR (id = 12))'),
+    (Filters((), {}, (), ("i-0abc",)), "(id = 0)"),
+    (Filters((), {}, (), tuple(map(str, range(41)))), None),
+])
+def test_single_instances_are_asked_for_by_name_and_id(filters: Filters, asked: str | None) -> None:
+    assert api.instance_query(filters, STATES.values(), (), aggregated=True).get("filter", "").partition(" AND ")[2] == (asked or "")
 
 
 @pytest.mark.parametrize("filters", [

@@ -155,7 +155,7 @@ def test_bad_endpoint_in_the_environment(gce: FakeGce) -> None:
 
 
 def test_missing_library_says_how_to_install_it(gce: FakeGce, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in [name for name in sys.modules if name.endswith((".gce.provider", ".gce.client"))]:
+    for module in [name for name in sys.modules if name.endswith((".gce.provider", ".gce.client", ".gce.credentials"))]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "google.auth", None)
     with pytest.raises(FleetError) as caught:

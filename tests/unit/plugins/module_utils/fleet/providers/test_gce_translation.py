@@ -144,7 +144,7 @@ def test_names_of_rules_tell_what_they_say() -> None:
 def test_body_of_a_full_order() -> None:
     body = insertion.body(order(
         families=("ipv4", "ipv6"), public_key=KEY, login_user="ops", tags={"Role": "Web"}, rules=(), disk_gib=30,
-        user_data="#cloud-config\n{}"), "us-east1-b", os_login=True)
+        user_data="#cloud-config\n{}"), "us-east1-b", project="p", os_login=True)
     assert body == {
         "name": "web-1", "machineType": "zones/us-east1-b/machineTypes/e2-small", "labels": {"role": "web"},
         "disks": [{"boot": True, "autoDelete": True, "initializeParams": {
@@ -158,6 +158,16 @@ def test_body_of_a_full_order() -> None:
             {"key": "enable-oslogin", "value": "FALSE"}, {"key": "user-data", "value": "#cloud-config\n{}"}]},
         "tags": {"items": ["fleet-web-1"]},
     }
+
+
+def test_the_tag_in_a_network_of_another_project_is_not_that_of_its_nodes() -> None:
+    tags = [insertion.body(order(rules=()), "z", project=project, os_login=False)["tags"]["items"] for project in ("p", "spoke", "other")]
+    assert tags[0] == ["fleet-web-1"]
+    assert len({tag for (tag,) in tags}) == 3
+    for project, (tag,) in zip((None, "spoke", "other"), tags, strict=True):
+        rows = firewall.wanted("web-1", "projects/p/global/networks/wide", (SecurityRule(22, 22, "tcp", ("203.0.113.0/24",)),), ("ipv4",), project)
+        assert {row["targetTags"][0] for row in rows} == {tag}
+        assert {row["description"] for row in rows} == {"fleet_node=web-1" + (f" project={project}" if project else "")}
 
 
 def test_metadata_says_no_more_than_it_must() -> None:
@@ -194,7 +204,7 @@ def test_without_a_network_the_default_one() -> None:
     ("e2-small", "pd-balanced"), ("n1-standard-1", "pd-balanced"), ("c3-standard-4", "pd-balanced"), ("c4-standard-2", "hyperdisk-balanced"),
     ("n4-standard-2", "hyperdisk-balanced"), ("c4a-standard-1", "hyperdisk-balanced")])
 def test_disks_that_the_series_takes(flavor: str, disk: str) -> None:
-    body = insertion.body(order(flavor=CatalogFlavor(flavor, flavor, 2, 2048)), "z", os_login=False)
+    body = insertion.body(order(flavor=CatalogFlavor(flavor, flavor, 2, 2048)), "z", project="p", os_login=False)
     assert body["disks"][0]["initializeParams"]["diskType"].endswith(disk)
 
 

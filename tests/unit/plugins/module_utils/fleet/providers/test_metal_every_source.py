@@ -100,7 +100,9 @@ def test_a_killed_run_is_gone_on_with_or_cleaned_up(opened: Open) -> None:
     assert actions.create(order_for(actions, "a1")) == "b1"
     assert actions.leftovers("web-1") == []
     opened()._source(FIRST).hold(order_for(actions, "a1", "web-2"))
+    assert actions.marked("web-") == {"web-1", "web-2"}
     assert len(actions.clean("web-2")) == 1
+    assert actions.marked("web-") == {"web-1"}
     assert actions.clean("web-2") == []
     assert bound(opened()) == {"b1": "web-1"}
 

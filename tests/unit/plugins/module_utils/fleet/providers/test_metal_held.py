@@ -164,6 +164,7 @@ def test_a_run_that_was_killed_between_holding_and_binding(
     assert shown()["SN-1"].name == "u01", "it is no node yet"
     assert MARK not in shown()["SN-1"].tags
     assert act().leftovers("web-1") == ["reservation of machine SN-1 in r.yml.reservations.yml"]
+    assert (act().marked("web-"), act().marked("db-")) == ({"web-1"}, set())
     flavor = act().catalog(frozenset(PARTS)).flavors[0]
     assert (flavor.why_not, flavor.price_rank) == ("", 1), "its own order can choose it, others rather not"
     with pytest.raises(FleetError, match="reserved for node web-1"):
@@ -171,6 +172,7 @@ def test_a_run_that_was_killed_between_holding_and_binding(
     assert act().create(wanted) == "SN-1"
     assert shown()["SN-1"].name == "web-1"
     assert act().leftovers("web-1") == []
+    assert act().marked("web-") == {"web-1"}
 
 
 def test_a_machine_that_is_bound_anew_while_it_is_released_stays_bound(act: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,9 @@ def test_from_binding_to_release(api: FakeIronic) -> None:
     actions.delete(node_id)
     assert shown(api).keys() == {"u01", "u02"}
     assert MARK not in shown(api)["u01"].tags
+    assert act(api).marked("web-") == {"web-1"}
     assert act(api).clean("web-1") == ["notes on machine u01"]
+    assert act(api).marked("web-") == set()
     assert act(api).clean("web-1") == []
     assert untouched(api) == before
 
@@ -153,6 +155,7 @@ def test_a_run_that_is_killed(api: FakeIronic, step: int, carried_out: bool, men
     deployed = (step, carried_out) == (3, True)
     held = (step, carried_out) != (1, False)
     assert ("web-1" in shown(api)) is deployed, "until it is deployed it is no node"
+    assert (act(api).marked("web-"), act(api).marked("db-")) == ({"web-1"} if held else set(), set())
     if mend == "again":
         offered = next(flavor for flavor in act(api).catalog(frozenset(PARTS)).flavors if flavor.name == "u01")
         assert bool(offered.why_not) is deployed, "its own order must be able to choose it"

@@ -296,6 +296,23 @@ class TestKeys:
         assert (refused.value.code, message in refused.value.why) == (code, True)
 
 
+class TestMarks:
+    def test_whose_things_there_are(self, stand: Stand) -> None:
+        stand.fake.lists["keypairs"] = [{"keypair": {"name": name}} for name in ("x-1", "theirs", "my-x-1")]
+        stand.addresses.extend([floating(1, description="fleet_node=x-2"), floating(2, description="x-3"), floating(3, description=None)])
+        stand.groups.extend({"id": name, "name": "fleet-x", "description": f"fleet_node={name}"} for name in ("x-4", "y-4"))
+        for name, task in (("x-5", None), ("x-6", "deleting"), ("y-5", None)):
+            stand.fake.lists["servers"].append(
+                {"id": name, "name": "renamed", "status": "ACTIVE", "OS-EXT-STS:task_state": task, "metadata": {"fleet_node": name}})
+        assert stand.actions.marked("x-") == {"x-1", "x-2", "x-4", "x-5"}
+        assert stand.fake.changes == []
+
+    def test_a_cloud_without_a_network_service(self, stand: Stand) -> None:
+        del stand.fake.services["network"]
+        stand.fake.lists["keypairs"] = [{"keypair": {"name": "x-1"}}]
+        assert stand.actions.marked("x-") == {"x-1"}
+
+
 class TestNodes:
     @pytest.mark.parametrize(("status", "task", "action", "asked"), [
         ("ACTIVE", None, "start", None), ("SHUTOFF", None, "start", {"os-start": None}), ("SHUTOFF", "powering-on", "start", None),

@@ -3,6 +3,7 @@
 """The provider against an OpenStack that fails in all the ways clouds fail: a retry or an error, never fewer nodes."""
 from __future__ import annotations
 
+import dataclasses
 import socket
 import time
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Filters, parse_clouds
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.openstack.spec import SPEC
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.openstack_reader import ALL, Opened, opening, server
 from ansible_collections.hybridops.fleet.tests.unit.plugins.module_utils.fleet.providers.openstack_server import Fault
 
@@ -122,6 +125,14 @@ class TestFilters:
         filters = {"states": ["running"], "tags": {"web": None, "env": ["prod", "test"], "tier": "front*"}, "names": ["web-*", "db-1"]}
         assert self.query(opened, filters=filters) == {"limit": ["1000"]}
 
+    @pytest.mark.parametrize(("names", "asked"), [
+        (["m1"], "^m1$"), (["shop-1", "shop-2"], "^shop."), (["shop-*"], "^shop."), (["shop", "shop-1"], "^shop"), (["a[*](b|c)$"], "^a..b.c..$"),
+        (["*"], None), (["[ab]1"], None), (["é1"], None), (["web-é1"], "^web."), (["a\nb"], "^a"),
+    ])
+    def test_how_all_names_begin_is_pushed(self, opened: Opened, names: list[str], asked: str | None) -> None:
+        query = self.query(opened, filters={"names": names})
+        assert query.get("name") == ([asked] if asked else None)
+
     def test_exact_name_and_tag_are_pushed(self, opened: Opened) -> None:
         query = self.query(opened, filters={"tags": {"env": "prod", "web": None}, "names": ["db-1.example"]})
         assert query == {"limit": ["1000"], "name": ["^db.1.example$"], "metadata": ['{"env": "prod"}']}
@@ -132,6 +143,50 @@ class TestFilters:
 
     def test_all_projects(self, opened: Opened) -> None:
         assert self.query(opened, all_projects=True)["all_tenants"] == ["1"]
+
+
+class TestSingleServers:
+    def read(self, opened: Opened, *ids: str, names: tuple[str, ...] = (), **options: Any) -> list[str]:
+        cloud = parse_clouds({"dream": {"provider": "openstack", **options}}, "fleet.yml")[0]
+        cloud = dataclasses.replace(cloud, filters=Filters((), {}, names, ids))
+        provider = SPEC.open(cloud, opened.run())
+        return sorted(node.id for scope in provider.scopes() for node in provider.evidence(scope))
+
+    def test_by_id_nothing_is_listed(self, opened: Opened) -> None:
+        assert self.read(opened, "s1", "s3", "s1") == ["s1", "s3"]
+        assert [opened.fake.count(f"/servers/{name}") for name in ("s1", "s3", "detail")] == [1, 1, 0]
+
+    def test_by_id_with_name_only_the_id_counts_for_the_cloud(self, opened: Opened) -> None:
+        assert self.read(opened, "s1", names=("no",)) == ["s1"]  # the collector filters for all clouds alike
+
+    def test_what_is_not_there_costs_one_request(self, opened: Opened) -> None:
+        assert self.read(opened, "s9") == []
+        assert [path for path in opened.fake.paths() if path.startswith(("/nova/v2.1/", "/neutron", "/glance"))] == [
+            "/nova/v2.1/", "/nova/v2.1/servers/s9"]
+
+    def test_by_name_one_filtered_list_and_nothing_more_when_it_is_empty(self, opened: Opened) -> None:
+        opened.fake.lists["servers"] = []
+        assert self.read(opened, names=("m1",)) == []
+        assert opened.fake.queries(SERVERS) == [{"limit": ["1000"], "name": ["^m1$"]}]
+        assert opened.fake.count("/networks") == 0
+
+    def test_many_ids_are_picked_from_one_listing(self, opened: Opened) -> None:
+        assert len(self.read(opened, *(f"s{number}" for number in range(6)))) == 5
+        assert opened.fake.count("/servers/s1") == 0
+
+    @pytest.mark.parametrize("fault", [
+        {"status": 404, "body": HTML}, {"status": 404, "body": {"message": "no route"}}, {"status": 403, "body": {"forbidden": {}}},
+        {"status": 400, "body": {"badRequest": {}}}, {"body": {"servers": []}}, {"body": {"server": {"id": "s1", "status": "UNKNOWN"}}},
+    ])
+    def test_an_answer_in_doubt_is_settled_by_the_listing(self, opened: Opened, fault: dict[str, Any]) -> None:
+        opened.fake.faults = [Fault("/servers/s1", **fault)]
+        assert "s1" in self.read(opened, "s1")
+        assert opened.fake.count(SERVERS) > 0
+
+    def test_a_server_of_another_project_is_shown_only_with_all_projects(self, opened: Opened) -> None:
+        opened.fake.lists["servers"][0]["tenant_id"] = "p2"
+        assert self.read(opened, "s1", "s2") == ["s2"]
+        assert self.read(opened, "s1", "s2", all_projects=True) == ["s1", "s2"]
 
 
 class TestFaults:

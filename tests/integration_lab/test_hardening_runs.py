@@ -1,0 +1,188 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All three hardening roles in one run, on fresh Debian hosts of each release that the lab has, and on hosts on which Docker works.
+
+Check mode says what the run then does; a second run changes nothing; who could log in can; Docker's published port and IPv6 ssh stay; a
+restore brings every file, setting and unit back. Needs a running lab with hosts: ``python3 tests/run.py --only hardening`` (as root).
+
+What a lab host cannot show, as it has no kernel of its own: that audit rules, AppArmor profiles and forbidden kernel modules bite. Their files
+are compared; kernel.*, vm.* and fs.* settings are files of the host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
+
+from fleetlab.core import Lab  # noqa: E402
+from fleetlab.hosts import image, netns  # noqa: E402
+from fleetlab.hosts.endpoint import inside  # noqa: E402
+from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
+from fleetlab.hosts.place import Place  # noqa: E402
+
+LAB = Lab(Path(os.environ.get("FLEET_LAB_STATE", CHECKOUT / ".lab")).resolve())
+SUITES = image.suites(os.environ.get("FLEET_LAB_SUITES"))
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not netns.exists(Place(LAB.root).core), reason="there is no running lab with hosts: tests/lab up --only metal --hosts")
+
+TREE = next((parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections"), None) or os.environ.get(
+    "ANSIBLE_COLLECTIONS_PATH", "")
+AREAS = ("os", "ssh", "firewall")
+ROLES = {"os": "os_hardening", "ssh": "ssh_hardening", "firewall": "firewall"}
+DOCKER = """
+set -e
+apt-get -qq update
+apt-get install -y -qq --no-install-recommends docker.io $(apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli) busybox-static >/dev/null
+systemctl -q enable --now docker
+mkdir -p /tmp/rootfs/bin && cp /bin/busybox /tmp/rootfs/bin/ && ln -sf busybox /tmp/rootfs/bin/sh
+echo served >/tmp/rootfs/page
+tar -C /tmp/rootfs -c . | docker import - web >/dev/null
+docker run -d --name web --restart always -p 8080:80 web /bin/busybox httpd -f -p 80 -h / >/dev/null
+rm -rf /tmp/rootfs
+"""
+LOOK = r"""
+cd /
+# what the system itself writes anew, whatever anybody does
+places="etc home root usr/local var/spool/cron boot"
+find $places -xdev \( -name '*.cache' -o -name '*-' -o -name .pwd.lock -o -path etc/.updated -o -path 'home/*/.ansible' -o -path root/.ansible \) \
+  -prune -o -printf '%p %m %u %g %y %l\n' | sort
+find $places -xdev -type f ! -name '*.cache' ! -name '*-' ! -path 'home/*/.ansible/*' ! -path 'root/.ansible/*' -print0 | sort -z | xargs -0 sha256sum
+sysctl -a 2>/dev/null | grep -vE '^(fs.(dentry|inode|file-nr|quota|aio-nr|mqueue)|kernel.(random|ns_last|pty|sched|perf_event_max_sample))' |
+  grep -vE '^net.netfilter.nf_conntrack_count' | grep -vE '^net.ipv[46].(conf|neigh)[.]veth|stable_secret' | sort
+systemctl list-unit-files --no-legend --no-pager | awk '{print "unit", $1, $2}' | sort
+findmnt -rno TARGET,OPTIONS /tmp /dev/shm /var/tmp 2>/dev/null | sort
+nft list tables
+getent shadow | sort
+"""
+"""Prints everything that hardening may touch, a line a thing, in an order that does not change."""
+
+
+class Play:
+    """Runs of Ansible against machines of a rack file."""
+
+    def __init__(self, folder: Path, rack: Rack) -> None:
+        self.folder, self.rack = folder, rack
+
+    def run(self, machine: Machine, tasks: str, *words: str, ok: bool = True, **variables: Any) -> str:
+        inventory, book = self.folder / "inventory.json", self.folder / "play.yml"
+        host = {**self.rack.variables(machine), **variables}
+        inventory.write_text(json.dumps({"all": {"hosts": {machine.name: host}}}), encoding="utf-8")
+        book.write_text(f"- hosts: all\n  gather_facts: false\n  become: true\n  tasks:\n{tasks}", encoding="utf-8")
+        environment = {
+            **os.environ, "HOME": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_HOME": str(self.folder / ".ansible"), "ANSIBLE_HOST_KEY_CHECKING": "0", "LC_ALL": "C.UTF-8"}
+        program = Path(sys.executable).with_name("ansible-playbook")
+        done = subprocess.run([*inside(LAB), str(program), "-i", str(inventory), str(book), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=400, env=environment, check=False)
+        assert (done.returncode == 0) is ok, done.stdout[-6000:]
+        assert "Traceback" not in done.stdout
+        return done.stdout
+
+    def harden(self, machine: Machine, *words: str, **variables: Any) -> dict[str, dict[str, str]]:
+        """All roles; returns what each control came to, by area."""
+        told = self.folder / "told"
+        told.mkdir(exist_ok=True)
+        for old in told.glob("*.json"):
+            old.unlink()
+        tasks = "".join(f"    - ansible.builtin.include_role: {{name: hybridops.fleet.{role}}}\n" for role in ROLES.values())
+        tasks += "".join(
+            f"    - ansible.builtin.copy: {{content: \"{{{{ {result}.report | to_json }}}}\", dest: {told}/{area}.json}}\n"
+            "      delegate_to: localhost\n      become: false\n      check_mode: false\n      changed_when: false\n"
+            for area, result in (("os", "os_hardening_done"), ("ssh", "ssh_hardening_result"), ("firewall", "firewall_done")))
+        out = self.run(machine, tasks, *words, **variables)
+        self.changed = int(re.search(r"changed=(\d+)", out).group(1))  # type: ignore[union-attr]
+        return {area: {row["control"]: row["status"] for row in json.loads((told / f"{area}.json").read_text())} for area in AREAS}
+
+
+@pytest.fixture(scope="module")
+def rack() -> Iterator[Rack]:
+    """For each release a fresh host, and one on which Docker works and the packages of the roles are there already."""
+    made = Rack(LAB, "runs")
+    machines = []
+    for number, suite in enumerate(SUITES):
+        machines += [Machine(f"fresh-{suite}", suite, 11 + 2 * number), Machine(f"docker-{suite}", suite, 12 + 2 * number)]
+    made.renew(machines)
+    for machine in machines:
+        if machine.name.startswith("docker"):
+            made.root(machine, DOCKER)
+    yield made
+    made.write(())
+
+
+@pytest.fixture
+def play(tmp_path: Path, rack: Rack) -> Play:
+    return Play(tmp_path, rack)
+
+
+def machine(rack: Rack, kind: str, suite: str) -> Machine:
+    return next(found for found in rack.machines if found.name == f"{kind}-{suite}")
+
+
+STRICT = {"fleet_hardening_profile": "strict", "hardening_profile": "strict", "ssh_hardening_profile": "strict", "firewall_profile": "strict"}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_check_mode_tells_what_the_run_does_and_a_second_run_does_nothing(rack: Rack, play: Play, suite: str) -> None:
+    host = machine(rack, "fresh", suite)
+    before = rack.root(host, LOOK).stdout
+    predicted = play.harden(host, "--check", "--diff", **STRICT)
+    assert rack.root(host, LOOK).stdout == before, "check mode changed something"
+    done = play.harden(host, **STRICT)
+    for area in AREAS:
+        would = {control for control, status in predicted[area].items() if status == "would_change"}
+        did = {control for control, status in done[area].items() if status == "changed"}
+        assert would == did, f"{area}: foretold and not done {sorted(would - did)}, done and not foretold {sorted(did - would)}"
+        assert did, f"{area}: nothing was changed on a fresh host"
+    again = play.harden(host, **STRICT)
+    assert play.changed == 0, {area: [control for control, status in rows.items() if status == "changed"] for area, rows in again.items()}
+    for address in (host.ipv4, host.ipv6):
+        assert "0" in rack.ssh(host, "sudo -n id -u", address=address).stdout, f"nobody gets in over {address}"
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_docker_goes_on_and_a_restore_brings_all_back(rack: Rack, play: Play, suite: str) -> None:
+    host = machine(rack, "docker", suite)
+    _have_packages(rack, play, host)
+    before = rack.root(host, LOOK).stdout.splitlines()
+    assert _page(host) == "served"
+    rules = [{"name": "web", "port": 8080}]
+    play.harden(host, **STRICT, fleet_firewall_rules=rules)
+    assert _page(host) == "served", "the published port is shut"
+    assert "served" in rack.root(host, "systemctl restart docker && sleep 2 && curl -s --max-time 5 http://127.0.0.1:8080/page").stdout
+    assert _page(host) == "served", "the published port is shut once Docker has been restarted"
+    assert rack.root(host, "cat /proc/sys/net/ipv4/ip_forward").stdout.strip() == "1"
+    assert "0" in rack.ssh(host, "sudo -n id -u", address=host.ipv6).stdout, "ssh over IPv6 is shut"
+    include = "    - ansible.builtin.include_role: {{name: hybridops.fleet.{}, tasks_from: restore}}\n"
+    play.run(host, "".join(include.format(role) for role in reversed(ROLES.values())))
+    after = rack.root(host, LOOK).stdout.splitlines()
+    differ = sorted(set(before) ^ set(after))
+    shown = "\n".join(("- " if line in before else "+ ") + line for line in differ[:40])
+    assert not differ, f"{len(differ)} lines differ after the restore:\n{shown}"
+    assert _page(host) == "served"
+
+
+def _have_packages(rack: Rack, play: Play, host: Machine) -> None:
+    """What the roles would install: a restore leaves packages, whose own files are not what is compared here."""
+    tasks = ("    - ansible.builtin.include_role: {name: hybridops.fleet.os_hardening}\n"
+             "    - ansible.builtin.debug: {msg: \"WANTED {{ os_hardening_plan.packages.present | join(' ') }} END\"}\n")
+    out = play.run(host, tasks, "--check", **STRICT)
+    wanted = re.search(r"WANTED (.*?) END", out).group(1)  # type: ignore[union-attr]
+    rack.root(host, f"apt-get -qq update; apt-get install -y -qq --no-install-recommends {wanted} >/dev/null" if wanted.strip() else "true")
+
+
+def _page(host: Machine) -> str:
+    """The container's page as somebody outside gets it."""
+    command = [*inside(LAB), "curl", "-s", "--max-time", "8", f"http://{host.ipv4}:8080/page"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
