@@ -120,7 +120,8 @@ class ActionModule(ActionBase):
             raise FleetError(f"{self.host}: {name}", why=str(answer.get("msg", "the node does not answer")), code="unreachable",
                              fix="Look whether the node is up. What was guarded comes back by itself.")
         if answer.get("failed"):
-            raise FleetError(f"{self.host}: {name}", why=str(answer.get("msg") or answer.get("module_stderr") or answer)[:800], code="module")
+            said = " ".join(str(answer.get("module_stderr") or answer.get("module_stdout") or "").split())[-400:]
+            raise FleetError(f"{self.host}: {name}", why=": ".join(filter(None, [str(answer.get("msg") or "it failed")[:600], said])), code="module")
         return answer
 
     # ------------------------------------------------------------------------------------------------ details

@@ -72,11 +72,13 @@ def play(folder: Path, *words: str, ok: bool = True, before: str = "[]", **varia
         "provider": "metal", "sources": [{"kind": "file", "path": str(STATE / "run/racks/r42.yml")}]}}}))
     (folder / "play.yml").write_text(BOOK.format(before=before))
     given = {"firewall_members": ["r42-u02"], "firewall_ssh_from": CONTROLLERS, "firewall_switch_seconds": 20,
-             "ansible_ssh_private_key_file": str(KEY), "fleet_firewall_rules": [{"name": "web", "port": 80, "role": "public"}], "ansible_python_interpreter": "/usr/bin/python3",
+             "ansible_ssh_private_key_file": str(KEY),
+             "fleet_firewall_rules": [{"name": "web", "port": 80, "role": "public"}], "ansible_python_interpreter": "/usr/bin/python3",
              "ansible_ssh_extra_args": " ".join(OPTIONS), **variables}
     (folder / "vars.json").write_text(json.dumps(given))
     environment = {**os.environ, "HOME": str(folder), "ANSIBLE_HOME": str(folder / ".ansible"), "ANSIBLE_COLLECTIONS_PATH": str(TREE),
-                   "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_PIPELINING": "1"}
+                   "LC_ALL": "C.UTF-8",
+                   "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_PIPELINING": "1"}
     done = subprocess.run([*EXEC, str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(folder / "rack.yml"), str(folder / "play.yml"),
                            "-e", f"@{folder / 'vars.json'}", *words], capture_output=True, text=True, timeout=240, check=False, env=environment)
     out = done.stdout + done.stderr

@@ -38,7 +38,8 @@ def facts(*networks: tuple[str, tuple[str, ...]], login: tuple[str, str, int] | 
 
 
 def options(me: dict[str, Any], *, others: dict[str, dict[str, Any]] | None = None, groups: dict[str, list[str]] | None = None,
-            profile: str = "baseline", switches: dict[str, bool] | None = None, workloads: dict[str, str] | None = None, transport: str = "ssh", **variables: Any) -> Options:
+            profile: str = "baseline",
+            switches: dict[str, bool] | None = None, workloads: dict[str, str] | None = None, transport: str = "ssh", **variables: Any) -> Options:
     hosts = {"me": me, **(others or {})}
     return Options(
         profile=profile, controls=profiles.controls(DATA, profile, switches or {}, {}), distribution=profiles.distribution(DATA, {"id": "debian"}),
