@@ -59,9 +59,9 @@ EXAMPLES = r"""
 RETURN = r"""
 facts:
   description:
-    - Parts by name, RV(facts.os), RV(facts.virtual), RV(facts.kernel), RV(facts.accounts), RV(facts.login), RV(facts.sudo), RV(facts.ssh),
-      RV(facts.packages), RV(facts.units), RV(facts.mounts), RV(facts.networks), RV(facts.listening), RV(facts.workloads) and others.
-    - A part that could not be read is V(null), with the reason in RV(facts.unread).
+    - Parts by name, C(os), C(virtual), C(kernel), C(accounts), C(login), C(sudo), C(ssh),
+      C(packages), C(units), C(mounts), C(networks), C(listening), C(workloads) and others.
+    - A part that could not be read is V(null), with the reason in C(unread).
   type: dict
   returned: without O(available)
 unavailable:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The data files of a role: its controls, the profile and what the node's distribution calls things.
 
-``vars/controls.yml`` (or several in ``vars/controls/``): name -> title, refs, values.
+``vars/controls/*.yml``: name -> title, refs, values.
 ``vars/profiles/<profile>.yml``: ``extends``, ``controls`` (name -> true, false, or values that replace those of the control).
 ``vars/distributions/<id>-<major>.yml``, ``<id>.yml``, ``<family>.yml``, ``default.yml``: the later fill in what the earlier leave out.
 """
@@ -75,11 +75,9 @@ def distribution(folder: Path, system: Mapping[str, Any], read: Load = load) -> 
 
 # ---------------------------------------------------------------------------------------------------- details
 def _known(folder: Path, read: Load) -> dict[str, Any]:
-    files = [folder / "controls.yml", *sorted((folder / "controls").glob("*.yml"))]
     found: dict[str, Any] = {}
-    for path in files:
-        if path.exists():
-            found.update(read(path))
+    for path in sorted((folder / "controls").glob("*.yml")):
+        found.update(read(path))
     return found
 
 

@@ -70,5 +70,3 @@ def peer(lab: Lab) -> Contestant | None:
     wanted = lab.cache / "requirements-hardening-peer.txt"
     wanted.write_text(_PEERS_REQUIREMENTS, encoding="ascii")
     return Contestant("devsec", _PEERS, folder, lab.venv("hardening-peer", wanted) / "bin")
-
-

@@ -109,5 +109,3 @@ class Measurer:
         finally:
             agent.terminate()
             agent.wait()
-
-
