@@ -53,9 +53,9 @@ def plan_unit(system: System, item: Item) -> Plan:
                 system.forget_units()
                 raise ValueError("{}: {}".format(" ".join(words), (answer.err or answer.out).strip().split("\n")[0] or answer.rc))
         system.forget_units()
-        words = _hopeless(system.unit(name), False) if "start" in told else ""
-        if words:
-            raise NotPossible(words)
+        why = _hopeless(system.unit(name), False) if "start" in told else ""
+        if why:
+            raise NotPossible(why)
 
     def back(_keep: undo.Keep) -> list[Step]:
         return [{"do": "unit", "name": name, "enabled": state if state in LASTING else "", "active": runs}]
