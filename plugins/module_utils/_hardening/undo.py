@@ -62,8 +62,8 @@ def differs(system: System, step: Step, blob: Callable[[str], bytes]) -> str:
     if do in ("path", "mode"):
         return _path_differs(system, step)
     if do == "sysctl":
-        now = read_sysctl(system, step["key"])
-        return "" if now == step["value"] else "{} is {}, was {}".format(step["key"], now, step["value"])
+        now = read_sysctl(system, step["key"])  # None: gone with its interface
+        return "" if now in (step["value"], None) else "{} is {}, was {}".format(step["key"], now, step["value"])
     if do == "unit":
         unit = system.unit(step["name"])
         told: list[str] = []

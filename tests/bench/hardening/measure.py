@@ -65,7 +65,7 @@ class Measurer:
             "PATH": f"{contestant.bin}{os.pathsep}{os.environ['PATH']}", "HOME": str(self._folder), "LC_ALL": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": str(contestant.collections), "ANSIBLE_HOME": str(self._folder / f"home-{contestant.name}"),
             "ANSIBLE_PIPELINING": "1", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_SSH_CONTROL_PATH_DIR": self._sockets(),
-            "ANSIBLE_DEPRECATION_WARNINGS": "0",
+            "ANSIBLE_DEPRECATION_WARNINGS": "0", "ANSIBLE_LOG_PATH": str(self._folder / f"{name}.times"),
         }
         before, began = self._rack.cpu_seconds(machine), time.monotonic()
         done = subprocess.run([*inside(self._lab), str(contestant.bin / "ansible-playbook"), "-i", str(inventory), str(book)], cwd=self._folder,
