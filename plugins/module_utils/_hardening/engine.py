@@ -169,11 +169,15 @@ class Engine:
         return True
 
     def _wrong(self, entries: Sequence[dict[str, Any]]) -> list[str]:
+        """What differs, by the earliest step of each thing: a later one of the same path knows its mode as we had made it."""
         found: list[str] = []
-        first = _first_modes(self._record.entries)
-        for entry in entries:
+        known: set[str] = set()
+        places = {entry["key"]: number for number, entry in enumerate(self._record.entries)}
+        for entry in sorted(entries, key=lambda row: places.get(row["key"], 0)):
             for step in entry["steps"]:
-                words = undo.differs(self._system, dict(step, **first.get(step.get("path"), {})) if "mode" in step else step, self._record.blob)
+                path = step.get("path", "")
+                words = undo.differs(self._system, step, self._record.blob, modes=path not in known)
+                known.add(path)
                 if words:
                     found.append(words)
         return found

@@ -56,11 +56,11 @@ def put_back(system: System, step: Step, blob: Callable[[str], bytes]) -> None:
     {"path": _path, "mode": _mode, "sysctl": _sysctl, "unit": _unit, "command": _command}[step["do"]](system, step, blob)
 
 
-def differs(system: System, step: Step, blob: Callable[[str], bytes]) -> str:
-    """What is not as the step says, in words; empty when all is."""
+def differs(system: System, step: Step, blob: Callable[[str], bytes], modes: bool = True) -> str:
+    """What is not as the step says, in words; empty when all is. modes: whether mode and owner count."""
     do = step["do"]
     if do in ("path", "mode"):
-        return _path_differs(system, step)
+        return _path_differs(system, step, modes)
     if do == "sysctl":
         now = read_sysctl(system, step["key"])  # None: gone with its interface
         return "" if now in (step["value"], None) else "{} is {}, was {}".format(step["key"], now, step["value"])
@@ -178,7 +178,7 @@ def _command(system: System, step: Step, _blob: Callable[[str], bytes]) -> None:
         raise ValueError("{}: {}".format(" ".join(step["words"]), (answer.err or answer.out).strip() or answer.rc))
 
 
-def _path_differs(system: System, step: Step) -> str:
+def _path_differs(system: System, step: Step, modes: bool) -> str:
     path = step["path"]
     if step["do"] == "mode":
         if not system.exists(path):
@@ -189,5 +189,6 @@ def _path_differs(system: System, step: Step) -> str:
     names = {"type": "kind", "blob": "content", "mode": "mode", "uid": "owner", "gid": "group", "link": "target"}
     if step.get("type") == "absent" and now.get("type") == "folder":
         return ""  # others have put something into it
-    told = [word for name, word in names.items() if now.get(name) != step.get(name)]
+    told = [word for name, word in names.items()
+            if now.get(name) != step.get(name) and (modes or name not in ("mode", "uid", "gid"))]
     return "{}: {}".format(path, ", ".join(told)) if told else ""

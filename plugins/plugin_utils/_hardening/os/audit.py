@@ -12,6 +12,7 @@ RULES = """-D
 -f 1
 -a always,exit -F arch=b64 -S adjtimex,settimeofday,clock_settime -k time-change
 -a always,exit -F arch=b32 -S adjtimex,settimeofday,clock_settime -k time-change
+-a always,exit -F arch=b32 -S stime -k time-change
 -w /etc/localtime -p wa -k time-change
 -w /etc/group -p wa -k identity
 -w /etc/passwd -p wa -k identity
@@ -19,9 +20,11 @@ RULES = """-D
 -w /etc/shadow -p wa -k identity
 -w /etc/security/opasswd -p wa -k identity
 -w /etc/nsswitch.conf -p wa -k identity
+-w /etc/pam.conf -p wa -k identity
 -w /etc/pam.d -p wa -k identity
 -w /etc/sudoers -p wa -k scope
 -w /etc/sudoers.d -p wa -k scope
+-a always,exit -F path=/usr/bin/sudo -F perm=x -F auid>=1000 -F auid!=unset -k privileged
 -w /var/log/sudo.log -p wa -k sudo_log_file
 -a always,exit -F arch=b64 -C euid!=uid -F auid!=unset -S execve -k user_emulation
 -a always,exit -F arch=b32 -C euid!=uid -F auid!=unset -S execve -k user_emulation

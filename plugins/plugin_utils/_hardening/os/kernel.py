@@ -174,8 +174,8 @@ def _sysctl(name: str, settings: Mapping[str, Any]) -> list[Item]:
 
 
 def _each_interface(settings: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
-    """``conf.*`` stands for all, default and every interface that is there: of some settings the one of the interface counts."""
-    names = [row["name"] for row in asked.facts.get("networks") or []]
+    """``conf.*`` stands for all, default and every interface that leads out: of some settings the one of the interface counts."""
+    names = [row["name"] for row in asked.facts.get("networks") or [] if row["outside"]]  # those of containers come and go
     found: dict[str, Any] = {}
     for key, value in settings.items():
         for name in ["all", "default", *names] if ".conf.*." in key else [""]:

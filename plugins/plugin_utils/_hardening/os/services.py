@@ -95,7 +95,8 @@ def journald(asked: Asked) -> Decision:
 def rsyslog(asked: Asked) -> Decision:
     if not asked.has("rsyslog"):
         return asked.leave("rsyslog is not there; the journal keeps the logs")
-    return asked.do([file("/etc/rsyslog.d/00-hybridops-fleet.conf", "$FileCreateMode 0640\n", notify=["rsyslog"])])
+    return asked.do([{"kind": "settings", "path": "/etc/rsyslog.conf", "style": "space", "values": {"$FileCreateMode": "0640"},
+                      "notify": ["rsyslog"]}])
 
 
 def integrity(asked: Asked) -> Decision:

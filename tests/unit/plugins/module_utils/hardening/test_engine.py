@@ -99,6 +99,15 @@ def test_a_restore_gives_everything_back_and_ends_the_record(root: Path) -> None
     assert not run(root, [], state="absent")["changed"]
 
 
+def test_a_path_whose_mode_changed_before_its_content_gets_both_back(root: Path) -> None:
+    before = snapshot(root)
+    run(root, [{"kind": "mode", "control": "m", "path": "/etc/shadowy", "mode": "0600"},
+               {"kind": "settings", "control": "s", "path": "/etc/shadowy", "style": "space", "values": {"secret": "x"}}])
+    answer = run(root, [], state="absent")
+    assert answer["differs"] == []
+    assert snapshot(root) == before
+
+
 def test_a_restore_says_what_it_cannot_bring_back_and_keeps_it_in_the_record(root: Path) -> None:
     run(root, items())
     (root / "etc/issue").unlink()
