@@ -22,7 +22,8 @@ import pytest
 
 STATE = Path(os.environ.get("FLEET_LAB_STATE", "/nowhere"))
 KEY = STATE / "run/keys/install"
-WHY_NOT = "" if KEY.exists() and (STATE / "run/racks/r42.yml").exists() else "FLEET_LAB_STATE names no lab with metal and booted hosts"
+READY = (STATE / "run/hosts/ready").exists() and (STATE / "run/racks/r42.yml").exists()
+WHY_NOT = "" if READY else "FLEET_LAB_STATE names no lab with metal and booted hosts"
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 EXEC = [sys.executable, str(Path(__file__).resolve().parents[1] / "lab"), "--state", str(STATE), "exec"]
