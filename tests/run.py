@@ -166,6 +166,22 @@ class Runner:
         finally:
             self.step("hardening-lab-down", self.lab_command("down"), cwd=CHECKOUT)
 
+    def molecule(self) -> None:
+        """Molecule's scenarios of the hardening roles, each on hosts of its own."""
+        suites = os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")
+        inventory = self.lab.run / "molecule.json"
+        variables = {"FLEET_LAB_STATE": str(self.lab.root), "FLEET_LAB_SUITES": suites, "FLEET_MOLECULE_INVENTORY": str(inventory)}
+        program = environment_with_ansible(self.lab, "molecule", "molecule.txt", self.core) / "bin" / "molecule"
+        make = [sys.executable, "tests/integration_lab/molecule_hosts.py", str(inventory)]
+        try:
+            if self.step("molecule-lab-up", self.lab_command("up", "--only", "metal", "--hosts"), cwd=CHECKOUT, env=variables):
+                for scenario, kind in (("default", "fresh"), ("docker", "docker"), ("lockout", "fresh")):
+                    if self.step(f"molecule-{scenario}-hosts", [*make, kind], cwd=CHECKOUT, env=variables):
+                        test = self.lab_command("exec", str(program), "test", "--scenario-name", scenario)
+                        self.step(f"molecule-{scenario}", test, cwd=CHECKOUT / "extensions", env=variables)
+        finally:
+            self.step("molecule-lab-down", self.lab_command("down"), cwd=CHECKOUT)
+
     def conformance(self) -> None:
         """The conformance suite on every cloud of the lab, compared with what the layouts make true."""
         self.on_lab("conformance", [], "tests/conformance")
@@ -198,6 +214,7 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "hosts": Runner.hosts,
     "provision": Runner.provision,
     "hardening": Runner.hardening,
+    "molecule": Runner.molecule,
     "conformance": Runner.conformance,
 }
 """Suites that take too long for every run; each is run by its name, as root."""

@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
 
 from fleetlab.core import Lab  # noqa: E402
-from fleetlab.hosts import image, netns  # noqa: E402
+from fleetlab.hosts import docker, image, netns  # noqa: E402
 from fleetlab.hosts.endpoint import inside  # noqa: E402
 from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
 from fleetlab.hosts.place import Place  # noqa: E402
@@ -40,17 +40,6 @@ TREE = next((parent.parent for parent in Path(__file__).parents if parent.name =
     "ANSIBLE_COLLECTIONS_PATH", "")
 AREAS = ("os", "ssh", "firewall")
 ROLES = {"os": "os_hardening", "ssh": "ssh_hardening", "firewall": "firewall"}
-DOCKER = """
-set -e
-apt-get -qq update
-apt-get install -y -qq --no-install-recommends docker.io $(apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli) busybox-static >/dev/null
-systemctl -q enable --now docker
-mkdir -p /tmp/rootfs/bin && cp /bin/busybox /tmp/rootfs/bin/ && ln -sf busybox /tmp/rootfs/bin/sh
-echo served >/tmp/rootfs/page
-tar -C /tmp/rootfs -c . | docker import - web >/dev/null
-docker run -d --name web --restart always -p 8080:80 web /bin/busybox httpd -f -p 80 -h / >/dev/null
-rm -rf /tmp/rootfs
-"""
 LOOK = r"""
 cd /
 # what the system itself writes anew, whatever anybody does
@@ -116,7 +105,7 @@ def rack() -> Iterator[Rack]:
     made.renew(machines)
     for machine in machines:
         if machine.name.startswith("docker"):
-            made.root(machine, DOCKER)
+            made.root(machine, docker.SCRIPT)
         made.ssh(machine, "sudo -n true")  # which leaves its own mark in the account's home at its first use
     yield made
     made.write(())
