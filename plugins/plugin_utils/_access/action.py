@@ -135,6 +135,7 @@ class AccessAction(ActionBase):
 
 
 def _sudo_words(err: str) -> str:
-    """sudo's own complaint in what the node wrote to standard error, empty when there is none."""
-    lines = [line.strip() for line in err.splitlines()]
+    """sudo's own complaint in what the node wrote to standard error, empty when there is none. The last one is the reason; that it
+    cannot resolve the host's own name never is."""
+    lines = [line.strip() for line in reversed(err.splitlines()) if "unable to resolve host" not in line]
     return next((line for line in lines if line.startswith("sudo:") or "is not in the sudoers file" in line or "may not run sudo" in line), "")

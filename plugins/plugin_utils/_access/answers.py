@@ -91,7 +91,8 @@ def judge(out: str, err: str, *, user: str, host: str, alias: str | None, timed_
     }
     if MARKER in out:
         return Answer(OPEN, "logged in", **common)
-    named = redirect(out + "\n" + err)
+    # before the login the same words may stand in a banner, which says nothing about the key
+    named = redirect(out + "\n" + err) if "Authenticated to " in err else None
     if named:
         return Answer(REDIRECT, f'the host answered: log in as the user "{named}"', user=named, **common)
     if any(word in err for word in _HOST_KEY_WORDS):

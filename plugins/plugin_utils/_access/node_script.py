@@ -21,7 +21,7 @@ REMOTE = (
     "exec sh -c '"
     'IFS= read -r word; '
     'if [ "$(id -u)" = 0 ]; then exec sh -s; fi; '
-    'if ! command -v sudo >/dev/null 2>&1; then echo "FLEET failed sudo sudo is not installed, and the account is not root"; exit 3; fi; '
+    'if ! command -v sudo >/dev/null 2>&1; then echo "FLEET failed no_sudo sudo is not installed, and the account is not root"; exit 3; fi; '
     'if [ -z "$word" ] || sudo -n true 2>/dev/null; then sudo -n sh -s; code=$?; '
     'else { printf "%s\\n" "$word"; cat; } | sudo -S -p "" sh -s; code=$?; fi; '
     "exit $code'"
@@ -102,6 +102,7 @@ FIXES = {
     "disk_full": "Make room on the node and run again; nothing was left half done.",
     "sshd_invalid": "Correct sshd's configuration on the node (sshd -t shows the line) and run again.",
     "sudo": "Give the account the right to sudo without a password, or give ansible_become_password.",
+    "no_sudo": "Install sudo in the image, or by user_data, and run again.",
     "account": "",
     "not_effective": "Correct sshd's configuration on the node and run again.",
 }

@@ -35,7 +35,7 @@ check_admin() { # an account that was there before must be one that can log in
 }
 
 sudo_rights() {
-  if ! has sudo; then fail sudo "sudo is not installed on the node, so $F_ADMIN could do nothing there; install it in the image"; fi
+  if ! has sudo; then fail no_sudo "sudo is not installed on the node, so $F_ADMIN could do nothing there"; fi
   target=/etc/sudoers.d/hybridops-fleet
   printf '# Written by hybridops.fleet.access.\nDefaults:%s !requiretty\n%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$F_ADMIN" "$F_ADMIN" >"$WORK/sudoers" || fail_write "$WORK/"
   if cmp -s "$WORK/sudoers" $target; then return; fi

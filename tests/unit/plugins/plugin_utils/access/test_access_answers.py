@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access import answers
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._access.action import _sudo_words
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access.answers import judge
 
 VERBOSE = (
@@ -26,6 +27,22 @@ def _judge(err: str, out: str = "", **more: object) -> answers.Answer:
 def test_the_images_own_answer_names_the_account(out: str, name: str | None) -> None:
     assert answers.redirect(out) == name
     assert (_judge("Authenticated to 203.0.113.7\n", out).kind == answers.REDIRECT) is (name is not None)
+
+
+def test_the_same_words_in_a_banner_are_no_answer_to_a_key() -> None:
+    banner = 'Please login as the user "admin" rather than the user "root".\ndebug1: Offering public key: /k ED25519\n'
+    assert _judge(banner + "debian@203.0.113.7: Permission denied (publickey).\n").kind == answers.DENIED
+    assert _judge(banner + "Connection timed out during banner exchange\n").kind == answers.UNREACHABLE
+
+
+@pytest.mark.parametrize(("err", "told"), [
+    ("sudo: unable to resolve host web-1: Temporary failure in name resolution\nsudo: a password is required\n", "sudo: a password is required"),
+    ("sudo: unable to resolve host web-1: Name or service not known\n", ""),
+    ("debian is not in the sudoers file.\nsudo: unable to resolve host web-1: x\n", "debian is not in the sudoers file."),
+    ("debug1: client_input_channel_req: channel 0\n", ""),
+])
+def test_why_sudo_refuses(err: str, told: str) -> None:
+    assert _sudo_words(err) == told
 
 
 def test_a_refusal_is_the_nodes_only_when_the_node_says_it() -> None:
