@@ -102,7 +102,7 @@ class AccessAction(ActionBase):
             if "Authenticated to " in done.err and not report.ended and not report.error:
                 told = _sudo_words(done.err)
                 if told:
-                    report.error = ("sudo", told)
+                    report.error = ("sudo_password" if "incorrect password" in told else "sudo", told)
             return answer, report
 
         return run

@@ -16,14 +16,17 @@ FILES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "roles", "acce
 PARTS = ("writing.sh", "accounts.sh", "sshd.sh", "deadman.sh", "node.sh")
 
 # The first line is the password for sudo, or empty. It goes from standard input to standard input, never into an argument.
-# The whole runs in sh whatever the account's shell is, and asks for nothing that sudo would not.
+# The whole runs in sh whatever the account's shell is, and asks for nothing that sudo would not. A password is tried alone first:
+# sudo would take the next lines for further tries, and the node could lock the account for so many. sudo must not have it in mind from
+# then (-k), or it would leave the password for sh to read; and what only asks must not read what is to come (</dev/null).
 REMOTE = (
     "exec sh -c '"
     'IFS= read -r word; '
     'if [ "$(id -u)" = 0 ]; then exec sh -s; fi; '
     'if ! command -v sudo >/dev/null 2>&1; then echo "FLEET failed no_sudo sudo is not installed, and the account is not root"; exit 3; fi; '
-    'if [ -z "$word" ] || sudo -n true 2>/dev/null; then sudo -n sh -s; code=$?; '
-    'else { printf "%s\\n" "$word"; cat; } | sudo -S -p "" sh -s; code=$?; fi; '
+    'if [ -z "$word" ] || sudo -n sh -c : </dev/null 2>/dev/null; then sudo -n sh -s; code=$?; '
+    'elif printf "%s\\n" "$word" | sudo -k -S -p "" sh -c :; then { printf "%s\\n" "$word"; cat; } | sudo -k -S -p "" sh -s; code=$?; '
+    "else code=1; fi; "
     "exit $code'"
 )
 
@@ -102,6 +105,7 @@ FIXES = {
     "disk_full": "Make room on the node and run again; nothing was left half done.",
     "sshd_invalid": "Correct sshd's configuration on the node (sshd -t shows the line) and run again.",
     "sudo": "Give the account the right to sudo without a password, or give ansible_become_password.",
+    "sudo_password": "Correct ansible_become_password; it was tried once.",
     "no_sudo": "Install sudo in the image, or by user_data, and run again.",
     "account": "",
     "not_effective": "Correct sshd's configuration on the node and run again.",
