@@ -73,7 +73,8 @@ class ActionModule(ActionBase):
     def _bring_about(self, decisions: list[Decision], options: Options, facts: dict[str, Any], come: list[str]) -> dict[str, Any]:
         items = [{**item, "control": decision.control} for decision in decisions if decision.apply for item in decision.items]
         for item in items:
-            item["coming"] = self._task.check_mode and item.pop("package", None) in come
+            grows = bool(item.pop("grows", False) and come)
+            item["coming"] = self._task.check_mode and (grows or item.pop("package", None) in come)
         guarded = any(item.get("guarded") for item in items)
         switch = self._switch(options) if guarded and not self._task.check_mode else {}
         answer = self._apply(items=items, switch=switch)

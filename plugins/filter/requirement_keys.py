@@ -44,11 +44,11 @@ from typing import Any
 
 
 def requirement_keys(rows: Sequence[Mapping[str, Any]], folder: str) -> list[dict[str, Any]]:
-    """One key for each requirement."""
+    """One key for each requirement that does not name a key of the operator's own."""
     return [
         {"cloud": row["cloud"], "name": row["ssh_key"], "private_key_file": os.path.join(folder, str(row["cloud"]), str(row["name"])),
          **({"scope": row["scope"]} if row.get("scope") else {})}
-        for row in rows
+        for row in rows if str(row["ssh_key"]) == str(row["name"])
     ]
 
 

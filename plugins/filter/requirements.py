@@ -41,12 +41,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import requirement
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
 FOR_THE_INVENTORY = ("groups", "variables")
 
 
 def requirements(wishes: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """One complete requirement for each wish. Raises AnsibleFilterError for one without cloud or name, or that is there twice."""
+    """One complete requirement for each wish. Raises AnsibleFilterError for one without cloud or name, or that is there twice, and for
+    one that module node would refuse: the nodes' keys are made before it sees them."""
     if isinstance(wishes, (str, Mapping)) or not isinstance(wishes, Sequence):
         raise AnsibleFilterError("fleet_nodes must be a list. Write for example [{cloud: dream, name: web-1}].")
     rows: list[dict[str, Any]] = []
@@ -60,7 +63,22 @@ def requirements(wishes: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any
         seen.add(place)
         row = {**(defaults or {}), **wish, "tags": {**((defaults or {}).get("tags") or {}), **(wish.get("tags") or {})}}
         rows.append({"ssh_key": wish["name"], **{key: value for key, value in row.items() if key not in FOR_THE_INVENTORY}})
+        _check(rows[-1], f"fleet_nodes[{number}]")
     return rows
+
+
+def _check(row: Mapping[str, Any], source: str) -> None:
+    try:
+        requirement.parse(_told({key: value for key, value in row.items() if key != "cloud"}), source)
+    except FleetError as failure:
+        raise AnsibleFilterError(str(failure)) from None
+
+
+def _told(value: Any) -> Any:
+    """Without what is null, which means the same as left out."""
+    if isinstance(value, Mapping):
+        return {key: _told(item) for key, item in value.items() if item is not None}
+    return [_told(item) for item in value] if isinstance(value, list) else value
 
 
 class FilterModule:

@@ -111,10 +111,14 @@ def test_a_node_from_its_key_to_its_end(cloud: str, play: Play, names: list[tupl
         "started": {"hybridops.fleet.node_power": {"names": [name], "state": "started"}},
         "tagged": tag, "tagged_again": tag, "after": {"hybridops.fleet.node": {**wish, "tags": {}}}, "end": end, "end_again": end,
         "key_end": {"hybridops.fleet.ssh_key": {"name": name, "private_key_file": path, "state": "absent"}}}
-    foretelling = {f"{step}_foretold": {**task, "check_mode": True} for step, task in steps.items()}
-    done = play(cloud, "--diff", **{part: foretelling.get(part) or steps[part] for step in steps for part in (f"{step}_foretold", step)})
+    told_before = ("key", "stopped", "started", "tagged", "end", "key_end")
+    tasks: dict[str, dict[str, Any]] = {}
+    for step, task in steps.items():
+        tasks |= {f"{step}_foretold": {**task, "check_mode": True}} if step in told_before else {}
+        tasks[step] = task
+    done = play(cloud, "--diff", **tasks)
     assert [f"{step}: {row['msg']}" for step, row in done.items() if row.get("failed")] == []
-    assert {step: done[f"{step}_foretold"]["changed"] for step in steps} == {step: done[step]["changed"] for step in steps}
+    assert {step: done[f"{step}_foretold"]["changed"] for step in told_before} == {step: done[step]["changed"] for step in told_before}
     assert {step for step in steps if not done[step]["changed"]} == {"key_again", "again", "told", "tagged_again", "after", "end_again"}
     made = done["made"]["node"]
     assert address(made)

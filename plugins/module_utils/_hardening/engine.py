@@ -78,7 +78,7 @@ class Engine:
             plan = kind(self._system, item)
         except (OSError, ValueError, KeyError) as failure:
             return Plan(failed=f"{type(failure).__name__}: {failure}")
-        if plan.not_possible and not plan.changes and item.get("coming"):
+        if item.get("coming") and not plan.changes and (plan.not_possible or item["kind"] == "mode"):
             # check mode, and the package that brings it would have been installed by now
             return Plan([Change("coming", lambda keep: [], lambda: None, detail="after its package is installed")]) if item["kind"] != "unit" \
                 else Plan()

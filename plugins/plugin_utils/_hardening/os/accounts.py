@@ -42,9 +42,9 @@ def umask(asked: Asked) -> Decision:
 
 def shell_timeout(asked: Asked) -> Decision:
     seconds = int(asked.values["seconds"])
-    text = f"if [ -z \"${{TMOUT+set}}\" ]; then\n  TMOUT={seconds}\n  readonly TMOUT\n  export TMOUT\nfi\n"
-    return asked.do([file("/etc/profile.d/hybridops-fleet-timeout.sh", f"TMOUT={seconds}\nreadonly TMOUT 2>/dev/null\nexport TMOUT\n")]
-                    if asked.debian else [file("/etc/profile.d/hybridops-fleet-timeout.sh", text)])
+    # bash alone knows declare; a value that is read-only already stays
+    text = f"if [ -n \"${{BASH_VERSION-}}\" ] && ! readonly -p | grep -q ' TMOUT='; then\n  declare -xr TMOUT={seconds}\nfi\n"
+    return asked.do([file("/etc/profile.d/hybridops-fleet-timeout.sh", text)])
 
 
 def sudo(asked: Asked) -> Decision:

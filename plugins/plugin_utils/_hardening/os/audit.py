@@ -21,9 +21,9 @@ RULES = """-D
 -w /etc/security/opasswd -p wa -k identity
 -w /etc/nsswitch.conf -p wa -k identity
 -w /etc/pam.conf -p wa -k identity
--w /etc/pam.d -p wa -k identity
+-w /etc/pam.d/ -p wa -k identity
 -w /etc/sudoers -p wa -k scope
--w /etc/sudoers.d -p wa -k scope
+-w /etc/sudoers.d/ -p wa -k scope
 -a always,exit -F path=/usr/bin/sudo -F perm=x -F auid>=1000 -F auid!=unset -k privileged
 -w /var/log/sudo.log -p wa -k sudo_log_file
 -a always,exit -F arch=b64 -C euid!=uid -F auid!=unset -S execve -k user_emulation
@@ -33,7 +33,8 @@ RULES = """-D
 -w /etc/issue -p wa -k system-locale
 -w /etc/issue.net -p wa -k system-locale
 -w /etc/hosts -p wa -k system-locale
--w /etc/network -p wa -k system-locale
+-w /etc/networks -p wa -k system-locale
+-w /etc/network/ -p wa -k system-locale
 -w /etc/apparmor -p wa -k MAC-policy
 -w /etc/apparmor.d -p wa -k MAC-policy
 -w /var/log/lastlog -p wa -k logins
@@ -72,7 +73,8 @@ def auditd(asked: Asked) -> Decision:
     if asked.container:
         return asked.leave("the audit of the kernel belongs to the machine below this container")
     rules = RULES if asked.debian else RULES.replace("-w /etc/apparmor -p wa -k MAC-policy\n-w /etc/apparmor.d", "-w /etc/selinux")
-    rules = rules.replace("-w /etc/network -p", "-w /etc/network -p" if asked.debian else "-w /etc/sysconfig/network -p")
+    if not asked.debian:
+        rules = rules.replace("-w /etc/network/ -p", "-w /etc/sysconfig/network-scripts/ -p")
     items: list[Item] = [
         {"kind": "settings", "path": "/etc/audit/auditd.conf", "style": "equals", "package": present[0], "values": {
             "max_log_file_action": "ROTATE", "num_logs": 5, "max_log_file": 8, "space_left_action": "SYSLOG", "admin_space_left_action": "SUSPEND",

@@ -108,9 +108,9 @@ def home_folders(asked: Asked) -> Decision:
 
 
 def log_files(asked: Asked) -> Decision:
-    shared = [f"/var/log/{name}" for name in ("wtmp*", "btmp*", "lastlog*", "README", "faillog")]
     deep = ("/var/log/*", "/var/log/*/*", "/var/log/*/*/*")
-    return asked.do([closed("0640", *deep, folders=False, besides=shared), closed("0664", *shared[:3], folders=False)])
+    # a package manager that works writes its own logs anew, open to all
+    return asked.do([closed("0640", *deep, folders=False, grows=asked.debian)])
 
 
 def cron(asked: Asked) -> Decision:

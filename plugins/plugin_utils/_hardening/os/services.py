@@ -12,6 +12,28 @@ UNATTENDED = """Unattended-Upgrade::Origins-Pattern {
   "origin=${distro_id},archive=${distro_codename}-security";
 };
 """
+AIDE_CHECK = """[Unit]
+Description=Changes of the system's files, found by AIDE
+ConditionPathExistsGlob=/var/lib/aide/aide.db*
+[Service]
+Type=simple
+Nice=19
+IOSchedulingClass=idle
+ExecStart={}
+SuccessExitStatus=0 1 2 3 4 5 6 7
+[Install]
+WantedBy=multi-user.target
+"""
+AIDE_TIMER = """[Unit]
+Description=Changes of the system's files, looked for each night
+[Timer]
+OnCalendar=*-*-* 05:00:00
+RandomizedDelaySec=3h
+Persistent=true
+Unit=aidecheck.service
+[Install]
+WantedBy=timers.target
+"""
 NEEDED_BY = {"rpcbind": ("nfs", "nfs_client"), "cups": ("print",), "avahi": ("print",), "bluetooth": (), "rsync": ("rsync",),
              "autofs": ("nfs_client",), "isc_dhcp_server": ("dhcp", "router")}
 """Services and the workloads that need them."""
@@ -86,10 +108,14 @@ def automatic_updates(asked: Asked) -> Decision:
 
 
 def journald(asked: Asked) -> Decision:
-    lines = ["[Journal]", "Storage=persistent", "Compress=yes", f"ForwardToSyslog={'yes' if asked.has('rsyslog') else 'no'}"]
+    values = {"Storage": "persistent", "Compress": "yes", "ForwardToSyslog": "yes" if asked.has("rsyslog") else "no"}
     if asked.values["max_use"]:
-        lines.append(f"SystemMaxUse={asked.values['max_use']}")
-    return asked.do([file("/etc/systemd/journald.conf.d/hybridops-fleet.conf", "\n".join(lines) + "\n", notify=["journald"])])
+        values["SystemMaxUse"] = str(asked.values["max_use"])
+    # the main file, where auditors look, and a drop-in, as those of others would win over it
+    text = "[Journal]\n" + "".join(f"{key}={value}\n" for key, value in values.items())
+    return asked.do([{"kind": "settings", "path": "/etc/systemd/journald.conf", "style": "tight", "section": "Journal", "values": values,
+                      "create": True, "notify": ["journald"]},
+                     file("/etc/systemd/journald.conf.d/zz-hybridops-fleet.conf", text, notify=["journald"])])
 
 
 def rsyslog(asked: Asked) -> Decision:
@@ -109,8 +135,13 @@ def integrity(asked: Asked) -> Decision:
                "aide --init && mv /var/lib/aide/aide.db.new.gz /var/lib/aide/aide.db.gz && ln -sf aide.db.gz /var/lib/aide/aide.db")
     items: list[Item] = [file("/etc/systemd/system/hybridops-fleet-aide.service", unit.format(command), notify=["systemd"]),
                          {"kind": "unit", "name": "hybridops-fleet-aide.service", "enabled": True, "started": True, "new": True}]
-    items.append({"kind": "unit", "name": "dailyaidecheck.timer", "enabled": True, "active": True, "package": present[0]} if asked.debian else
-                 file("/etc/cron.d/hybridops-fleet-aide", "05 4 * * * root /usr/sbin/aide --check\n", "0600"))
+    check = "/usr/bin/aide --config /etc/aide/aide.conf --check" if asked.debian else "/usr/sbin/aide --check"
+    items += [file("/etc/systemd/system/aidecheck.service", AIDE_CHECK.format(check), notify=["systemd"]),
+              file("/etc/systemd/system/aidecheck.timer", AIDE_TIMER, notify=["systemd"]),
+              {"kind": "unit", "name": "aidecheck.service", "enabled": True, "new": True},
+              {"kind": "unit", "name": "aidecheck.timer", "enabled": True, "active": True, "new": True}]
+    if asked.state("dailyaidecheck.timer"):
+        items.append({"kind": "unit", "name": "dailyaidecheck.timer", "enabled": False, "active": False})
     return asked.do(items, present=present, notes=["the first database is made in the background, with the least of the node's time"])
 
 

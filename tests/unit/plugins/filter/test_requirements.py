@@ -22,6 +22,7 @@ def test_defaults_tags_and_keys() -> None:
         {"cloud": "amazon", "name": "a", "ssh_key": "shared", "image": {"distro": "rocky"}, "tags": {"role": "web", "env": "prod"}}]
     assert wishes[0]["groups"] == ["x"]  # the operator's list stays as it is
     assert requirements([{"cloud": "c", "name": "n"}]) == [{"cloud": "c", "name": "n", "ssh_key": "n", "tags": {}}]
+    assert requirements([{"cloud": "c", "name": "n", "image": {"id": None}, "zone": None}])[0]["zone"] is None  # as left out
     assert requirements([]) == []
 
 
@@ -39,6 +40,9 @@ def test_every_key_is_one_that_the_module_knows() -> None:
         ([{"cloud": "c", "name": "a"}, {"cloud": "c", "name": "a"}], "fleet_nodes names a of cloud c twice"),
         ({"cloud": "c", "name": "a"}, "fleet_nodes must be a list"),
         ("a", "fleet_nodes must be a list"),
+        ([{"cloud": "c", "name": "a", "imgae": {}}], "fleet_nodes[0]: unknown key 'imgae'. Did you mean 'image'?"),
+        ([{"cloud": "c", "name": "a"}, {"cloud": "c", "name": "b", "flavor": {"vcpus": 0}}], "fleet_nodes[1]: flavor.vcpus: 0 is not more than 0"),
+        ([{"cloud": "c", "name": 42}], 'fleet_nodes[0]: name: expected a string, found 42. Put it in quotes: name: "42"'),
         (None, "fleet_nodes must be a list"),
     ])
 def test_what_cannot_be_meant(wishes: Any, said: str) -> None:
@@ -50,8 +54,7 @@ def test_what_cannot_be_meant(wishes: Any, said: str) -> None:
 def test_the_key_of_each() -> None:
     rows = requirements([{"cloud": "c", "name": "n", "scope": "r1"}, {"cloud": "c", "name": "m", "ssh_key": "k"}])
     assert requirement_keys(rows, "/keys") == [
-        {"cloud": "c", "name": "n", "private_key_file": "/keys/c/n", "scope": "r1"},
-        {"cloud": "c", "name": "k", "private_key_file": "/keys/c/m"}]
+        {"cloud": "c", "name": "n", "private_key_file": "/keys/c/n", "scope": "r1"}], "none for a key that is the operator's own"
 
 
 def test_ansible_finds_them() -> None:

@@ -174,3 +174,9 @@ def test_two_runs_at_once_are_refused(root: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(ValueError, match="another hardening run"):
             run(root, items())
+
+
+def test_check_mode_foretells_what_comes_with_a_package(root: Path) -> None:
+    wanted = [{"kind": "settings", "control": "f", "path": "/etc/missing.conf", "values": {"a": 1}, "coming": True},
+              {"kind": "mode", "control": "l", "paths": ["/etc/none*"], "mode": "0640", "coming": True}]
+    assert [row["status"] for row in run(root, wanted, check=True)["items"]] == ["would_change", "would_change"]

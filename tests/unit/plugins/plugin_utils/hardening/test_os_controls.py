@@ -206,3 +206,9 @@ def test_the_page_shows_hosts_side_by_side_and_nothing_of_a_host_is_markup() -> 
     assert "<b>runs" not in page
     assert "A warning before the login" in page
     assert "http" not in page
+
+
+def test_arguments_of_the_kernel_are_whole_words() -> None:
+    for profile in PROFILES:
+        for word in profiles.controls(DATA, profile, {}, {})["boot_arguments"].values["arguments"]:
+            assert "=" in word, (profile, word)
