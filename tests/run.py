@@ -139,7 +139,7 @@ class Runner:
 
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
-        others = ("access", "hosts", "provision", "hardening_runs")  # suites with a name of their own
+        others = ("access", "hosts", "provision", "hardening_runs", "hardening_fleet")  # suites with a name of their own
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
@@ -161,8 +161,9 @@ class Runner:
         """All hardening roles on booted Debian 11, 12 and 13, fresh and with Docker."""
         variables = {"FLEET_LAB_STATE": str(self.lab.root), "FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
         try:
-            if self.step("hardening-lab-up", self.lab_command("up", "--only", "metal", "--hosts"), cwd=CHECKOUT, env=variables):
-                self.pytest("hardening", "tests/integration_lab/test_hardening_runs.py", env=variables)
+            start = [self.lab_command("up", "--only", "ec2,gce,metal", "--hosts"), self.lab_command("seed", "--only", "ec2,gce")]
+            if self.step("hardening-lab-up", *start, cwd=CHECKOUT, env=variables):
+                self.pytest("hardening", *(f"tests/integration_lab/test_hardening_{name}.py" for name in ("runs", "fleet")), env=variables)
         finally:
             self.step("hardening-lab-down", self.lab_command("down"), cwd=CHECKOUT)
 
