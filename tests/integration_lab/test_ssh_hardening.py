@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 import test_access
-from test_access import EXEC, Host, Play, adopted, folder, kill, play  # noqa: F401  (fixtures among them)
+from test_access import EXEC, Host, Play, kill
 
 pytestmark = test_access.pytestmark
+adopted, folder, play = test_access.adopted, test_access.folder, test_access.play  # fixtures
 
 FILE = "/etc/ssh/sshd_config.d/01-hybridops-fleet-hardening.conf"
 PENDING = "/var/lib/hybridops-fleet/hardening/pending"
@@ -39,7 +40,7 @@ LOOK = ("cd /; find etc/ssh etc/systemd/system var/lib/hybridops-fleet ! -type l
 
 
 @pytest.fixture
-def hosts(adopted: list[Host]) -> Iterator[list[Host]]:  # noqa: F811
+def hosts(adopted: list[Host]) -> Iterator[list[Host]]:
     """As their image made them, with an account that the fleet's key opens and that sudo asks for nothing."""
     for host in adopted[:2]:
         # the tests' own server on port 2222 needs the folder that ssh.service takes with it when it ends
@@ -58,7 +59,7 @@ rm -f /etc/ssh/sshd_config.d/50-cloud-init.conf; systemctl reload ssh""")
     yield adopted
 
 
-def inventory(play: Play, host: Host, **variables: Any) -> Path:  # noqa: F811
+def inventory(play: Play, host: Host, **variables: Any) -> Path:
     own = {"ansible_user": "ops", "ansible_ssh_private_key_file": str(play.folder / "fleet"),
            "ansible_ssh_extra_args": "-o IdentitiesOnly=yes", **variables.pop(host.name, {})}
     return play.inventory(host, **{"ssh_hardening_switch_seconds": 20, host.name: own, **variables})
@@ -76,7 +77,7 @@ def opens(host: Host, address: str, user: str, *words: str) -> bool:
     return "yes" in done.stdout
 
 
-def test_strict_holds_lets_the_fleet_in_and_a_restore_is_exact(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_strict_holds_lets_the_fleet_in_and_a_restore_is_exact(hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     before = host.root(LOOK)
     book = inventory(play, host, ssh_hardening_profile="strict")
@@ -101,7 +102,7 @@ def test_strict_holds_lets_the_fleet_in_and_a_restore_is_exact(hosts: list[Host]
     assert not changed(play.run(book, playbook=RESTORE))
 
 
-def test_over_both_families_and_with_four_other_keys_in_the_agent(hosts: list[Host], play: Play, tmp_path: Path) -> None:  # noqa: F811
+def test_over_both_families_and_with_four_other_keys_in_the_agent(hosts: list[Host], play: Play, tmp_path: Path) -> None:
     host = hosts[0]
     play.run(inventory(play, host, ssh_hardening_profile="strict"), playbook=BOOK)
     for number in range(4):
@@ -120,7 +121,7 @@ def test_over_both_families_and_with_four_other_keys_in_the_agent(hosts: list[Ho
         print("not shown: IPv6, as the file of hosts names no address6")
 
 
-def test_an_auditor_finds_nothing(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_an_auditor_finds_nothing(hosts: list[Host], play: Play) -> None:
     program = os.environ.get("SSH_AUDIT") or shutil.which("ssh-audit")
     if not program:
         pytest.skip("no ssh-audit here: set SSH_AUDIT")
@@ -146,7 +147,7 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_what_would_shut_ansible_out_is_refused_and_nothing_is_touched(case: str, hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_what_would_shut_ansible_out_is_refused_and_nothing_is_touched(case: str, hosts: list[Host], play: Play) -> None:
     host, (prepare, variables, words) = hosts[0], REFUSALS[case]
     host.root(prepare or "true")
     before = host.root(TREE)
@@ -158,7 +159,7 @@ def test_what_would_shut_ansible_out_is_refused_and_nothing_is_touched(case: str
     assert opens(host, host.address, "ops")
 
 
-def test_a_second_factor_stays(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_a_second_factor_stays(hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     host.root("printf 'Match User ops\\nAuthenticationMethods publickey,keyboard-interactive publickey\\nMatch all\\n' "
               ">/etc/ssh/sshd_config.d/20-two.conf; systemctl reload ssh")
@@ -167,7 +168,7 @@ def test_a_second_factor_stays(hosts: list[Host], play: Play) -> None:  # noqa: 
     assert "KbdInteractiveAuthentication" not in host.root(f"cat {FILE}")
 
 
-def test_sshd_itself_is_asked_what_would_hold_for_the_account(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_sshd_itself_is_asked_what_would_hold_for_the_account(hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     host.root("printf 'PasswordAuthentication yes\\nMatch User ops\\nAuthenticationMethods publickey,password publickey\\n' >>/etc/ssh/sshd_config; "
               "printf 'Match User ops\\nAuthenticationMethods password,publickey\\n' >/etc/ssh/sshd_config.d/99-later.conf")
@@ -176,7 +177,7 @@ def test_sshd_itself_is_asked_what_would_hold_for_the_account(hosts: list[Host],
     assert host.root(f"ls {FILE} 2>/dev/null; true").strip() == ""
 
 
-def test_the_switch_fires_and_gives_access_back(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_the_switch_fires_and_gives_access_back(hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     before = host.root(LOOK)
     # what no configuration of sshd tells: logins are refused as soon as the new file is there
@@ -195,7 +196,7 @@ def test_the_switch_fires_and_gives_access_back(hosts: list[Host], play: Play) -
     assert host.root(f"ls {FILE}")
 
 
-def _killed_when_armed(host: Host, play: Play, seconds: int) -> None:  # noqa: F811
+def _killed_when_armed(host: Host, play: Play, seconds: int) -> None:
     """End the controller, hard, between the change and its confirmation: a fresh login is slow."""
     host.root(f"printf '[ ! -e {FILE} ] || sleep 30\\n' >/home/ops/.bashrc; chown ops: /home/ops/.bashrc")
     process = play.start(inventory(play, host, ssh_hardening_switch_seconds=seconds), playbook=BOOK)
@@ -208,7 +209,7 @@ def _killed_when_armed(host: Host, play: Play, seconds: int) -> None:  # noqa: F
     host.root("pkill -u ops; rm -f /home/ops/.bashrc; true")
 
 
-def test_a_controller_killed_with_the_switch_armed(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_a_controller_killed_with_the_switch_armed(hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     _killed_when_armed(host, play, 20)
     end = time.monotonic() + 40
@@ -222,7 +223,7 @@ def test_a_controller_killed_with_the_switch_armed(hosts: list[Host], play: Play
     assert host.root(f"ls -d {PENDING} 2>/dev/null; true").strip() == ""
 
 
-def test_a_reboot_without_a_controller_brings_it_back_before_sshd_starts(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_a_reboot_without_a_controller_brings_it_back_before_sshd_starts(hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     _killed_when_armed(host, play, 600)
     host.root("systemctl --no-block reboot", check=False)
@@ -237,7 +238,7 @@ def test_a_reboot_without_a_controller_brings_it_back_before_sshd_starts(hosts: 
     ("sed -i '/^Include/d' /etc/ssh/sshd_config; "
      "printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\nInclude /etc/ssh/sshd_config.d/*.conf\\n' >>/etc/ssh/sshd_config"),
     "sed -i '1iPasswordAuthentication yes\\nX11Forwarding yes' /etc/ssh/sshd_config"])
-def test_it_holds_wherever_the_folder_is_included(edit: str, hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_it_holds_wherever_the_folder_is_included(edit: str, hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     host.root(edit + "; systemctl reload ssh")
     before = host.root(LOOK)
@@ -252,7 +253,7 @@ def test_it_holds_wherever_the_folder_is_included(edit: str, hosts: list[Host], 
 
 @pytest.mark.parametrize("first", ["access", "ssh_hardening"])
 @pytest.mark.parametrize("root", ["no", "prohibit-password"])
-def test_role_access_and_this_one_agree_in_either_order(root: str, first: str, hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_role_access_and_this_one_agree_in_either_order(root: str, first: str, hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     access = "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.include_role: {name: hybridops.fleet.access}\n"
     book = inventory(play, host, access_root_login=root, ssh_hardening_profile="strict", access_admin_user="ops")
@@ -265,7 +266,7 @@ def test_role_access_and_this_one_agree_in_either_order(root: str, first: str, h
     assert opens(host, host.address, "root") == (root != "no")
 
 
-def test_a_server_that_systemd_starts_for_its_socket(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_a_server_that_systemd_starts_for_its_socket(hosts: list[Host], play: Play) -> None:
     host = hosts[0]
     host.root("systemctl disable -q --now ssh.service; systemctl enable -q --now ssh.socket")
     before = host.root(LOOK)
@@ -278,7 +279,7 @@ def test_a_server_that_systemd_starts_for_its_socket(hosts: list[Host], play: Pl
     assert host.root(LOOK) == before and opens(host, host.address, "ops")
 
 
-def test_through_a_bastion(hosts: list[Host], play: Play) -> None:  # noqa: F811
+def test_through_a_bastion(hosts: list[Host], play: Play) -> None:
     host, bastion = hosts[0], hosts[1]
     host.root("nft add table inet t; nft add chain inet t c '{ type filter hook input priority 0; }'; "
               f"nft add rule inet t c tcp dport 22 ip saddr != {bastion.address} drop")

@@ -34,7 +34,7 @@ def run(words: Sequence[str], text: str | None = None, timeout: float = 60) -> R
     environment = {"PATH": PATH, "LC_ALL": "C", "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(list(words), input=text, stdin=None if text is not None else subprocess.DEVNULL, capture_output=True,
-                              timeout=timeout, env=environment, text=True, errors="replace")
+                              timeout=timeout, env=environment, text=True, errors="replace", check=False)
     except FileNotFoundError:
         return Ran(127, "", f"{words[0]}: not found")
     except subprocess.TimeoutExpired:

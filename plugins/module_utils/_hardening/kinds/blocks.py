@@ -59,7 +59,8 @@ def with_words(text: str, key: str, add: list[str]) -> str:
     if not matches:
         return text + ("" if not text or text.endswith("\n") else "\n") + '{}="{}"\n'.format(key, " ".join(add))
     match = pattern.match(lines[matches[-1]])
-    assert match is not None
+    if match is None:
+        raise AssertionError("it has matched above")
     words = match.group(3).split()
     for word in add:
         name = word.split("=")[0]

@@ -97,7 +97,8 @@ def _with(lines: list[str], key: str, value: str | None, style: str, ignore_case
         return [("# " + line) if number in matches else line for number, line in enumerate(lines)]
     if matches:
         first = active.match(lines[matches[0]])
-        assert first is not None
+        if first is None:
+            raise AssertionError("it has matched above")
         kept = lines[matches[0]] if (first.group("value") or "") == value else key + SEPARATORS[style] + value
         return [kept if number == matches[0] else line for number, line in enumerate(lines) if number == matches[0] or number not in matches]
     commented = re.compile(r"^\s*#\s?" + re.escape(key) + r"(\s*[=:]|\s|$)", flags)

@@ -171,7 +171,7 @@ def _lockout_fix(options: Options, opened: Openings, packet: Packet) -> str:
 def _packet(facts: Facts, source: str, destination: str, port: int) -> Packet:
     source, destination = source.split("%")[0], destination.split("%")[0]
     interface = next((str(row["name"]) for row in facts.get("networks") or ()
-                      if any(str(address).split("/")[0] == destination for address in row.get("addresses") or ())), None)
+                      if any(str(address).partition("/")[0] == destination for address in row.get("addresses") or ())), None)
     return Packet(source, destination, "tcp", port, None if interface == "lo" else interface)
 
 

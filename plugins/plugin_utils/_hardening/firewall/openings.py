@@ -30,7 +30,7 @@ class Openings:
         self._given = options.variables
         self._mesh_names = tuple(self._given.get("mesh_interfaces") or ())
         self.mine: tuple[Own, ...] = own(options.node, [
-            {**row, "addresses": [str(address).split("/")[0] for address in row.get("addresses") or ()]} for row in facts.get("networks") or ()],
+            {**row, "addresses": [str(address).partition("/")[0] for address in row.get("addresses") or ()]} for row in facts.get("networks") or ()],
             self._mesh_names)
         member_roles = tuple(self._given.get("member_roles") or ("private",))
         self.inventory = Inventory(options.host, options.hosts, options.groups, roles=member_roles)

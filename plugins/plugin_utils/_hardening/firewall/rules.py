@@ -134,7 +134,7 @@ def _source(word: Any, where: str) -> str:
     except ValueError:
         raise _mistake(where, f"'{text}' is no address or network", "Write it like 192.0.2.0/24 or 2001:db8::/64.") from None
     raise _mistake(where, f"'{text}' is an address with the length of a network",
-                   f"Write {meant} for the network or {text.split('/')[0]} for the address.")
+                   f"Write {meant} for the network or {text.partition('/')[0]} for the address.")
 
 
 def _same_family(protocol: str, found: Sequence[str], where: str) -> None:
