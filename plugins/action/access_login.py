@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from typing import Any, ClassVar
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
@@ -26,21 +27,23 @@ class ActionModule(AccessAction):
     def work(self) -> dict[str, Any]:
         client = self.client()
         told = self._keep_told(client)
-        user = self._option("remote_user")
+        user, own_key = self._option("remote_user"), self._own_key()
         known = candidates.Known(
             user=str(user) if user else None, admin=self.given["admin_user"], fleet_key=self.given["private_key_file"], node_key=self.node_key(),
-            operator=tuple(self.given["candidates"]), node=self.given["node"])
+            operator=tuple(self.given["candidates"]), own_key=own_key, node=self.given["node"])
         search = login.Search(
             connect=client.try_login, clock=self.clock, sleep=self.sleep, say=self.say, wait=self.given["wait"], most=self.given["attempts"],
             young=self._young(), host=self.host)
         found = search.find(candidates.attempts(known))
+        # the key that the machine was handed over with goes in step 8, as the one that was made for a node
+        first_key = own_key if own_key and found.attempt.key == own_key != self.given["private_key_file"] else self.node_key()
         name = route.key_name(client.way)
         now = known_hosts.keys_of(known_hosts.read(client.way.known_hosts), name)
         return {
             "changed": bool(told or client.learned),
             "user": found.attempt.user,
             "private_key_file": found.attempt.key,
-            "node_private_key_file": self.node_key() or "",
+            "node_private_key_file": first_key or "",
             "node_public_key": keys.public_line(self.node_key()),
             "why": found.attempt.why,
             "tried": [row.as_dict() for row in found.tried],
@@ -50,6 +53,11 @@ class ActionModule(AccessAction):
             "learned": sorted({row[0] for row in client.learned}),
             "variables": {"ansible_user": found.attempt.user, "ansible_ssh_private_key_file": found.attempt.key, **self.later(client.way)},
         }
+
+    def _own_key(self) -> str | None:
+        """The private key file that the inventory, or Ansible's configuration, names for connections; None when it is not there."""
+        path = os.path.abspath(os.path.expanduser(str(self._option("private_key_file") or "")))
+        return path if os.path.isfile(path) else None
 
     def _told(self) -> list[known_hosts.Key]:
         texts = [*self.given["host_keys"], *(self.given["node"].get("host_keys") or [])]

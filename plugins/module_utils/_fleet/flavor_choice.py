@@ -36,7 +36,7 @@ def pick_flavor(
     best = fits[0]
     because = f"named {wish.name}" if wish.name else (
         f"the smallest of {len(fits)} with at least {words(wish)}" if len(fits) > 1 else f"the only one with at least {words(wish)}")
-    return Pick(best, f"{because} ({described(best)})", rejected([f"{flavor.name}: larger ({described(flavor)})" for flavor in fits[1:]], misses))
+    return Pick(best, f"{because} ({described(best)})", rejected([larger(best, flavor) for flavor in fits[1:]], misses))
 
 
 def flavor_misses(
@@ -72,6 +72,13 @@ def flavor_misses(
 
 def _named(wish: FlavorWish, flavor: CatalogFlavor) -> bool:
     return wish.name in (flavor.name, flavor.id)
+
+
+def larger(best: CatalogFlavor, other: CatalogFlavor) -> str:
+    """Why a flavor that fits, too, is not the one."""
+    if size(other)[:2] > size(best)[:2]:
+        return f"{other.name}: larger ({described(other)})"
+    return f"{other.name}: as large, but {'of an older kind' if other.price_rank > best.price_rank else 'later by name'} ({described(other)})"
 
 
 def size(flavor: CatalogFlavor) -> tuple[float, int, int, str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from .catalog import Catalog, CatalogFlavor, CatalogImage, CatalogNetwork, meet
 from .errors import FleetError
-from .flavor_choice import described, distance, flavor_misses, pick_flavor, size
+from .flavor_choice import described, distance, flavor_misses, larger, pick_flavor, size
 from .image_choice import pick_image
 from .network_choice import pick_network, places
 from .picks import NEAREST, Pick, no_match, rejected, words
@@ -139,7 +139,7 @@ def _choose_machine(
     best = free[0]
     network, families, image = found[best.id]
     because = f"the smallest of {len(free)} free machines that fit ({described(best)})"
-    return Choice(image, Pick(best, because, rejected([f"{machine.name}: larger ({described(machine)})" for machine in free[1:]], misses)),
+    return Choice(image, Pick(best, because, rejected([larger(best, machine) for machine in free[1:]], misses)),
                   network, families, None)
 
 

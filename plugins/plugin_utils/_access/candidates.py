@@ -25,13 +25,15 @@ class Attempt:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a node before the first login. user: from the inventory; node_key, fleet_key: private key files."""
+    """What is known of a node before the first login. user: from the inventory; node_key, fleet_key: private key files; own_key: the
+    one that the inventory names for connections."""
 
     user: str | None
     admin: str
     fleet_key: str
     node_key: str | None
     operator: tuple[str, ...] = ()
+    own_key: str | None = None
     node: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -48,6 +50,8 @@ def attempts(known: Known) -> list[Attempt]:
     rows.append(Attempt(known.admin, known.fleet_key, "the fleet's admin, if an earlier run has made it", told=True))
     if known.user and known.node_key:
         rows.append(Attempt(known.user, known.fleet_key, "the inventory names it, with the fleet's key", told=True))
+    if known.user and known.own_key:  # a machine that was there before knows no key that was made for its node
+        rows.append(Attempt(known.user, known.own_key, "the inventory names it, with the inventory's key", told=True))
     rows.append(Attempt("root", first_key, "most images answer root with the name of the right account"))
     rows += [Attempt(user, first_key, why) for user, why in usual(known.node)]
     found: dict[tuple[str, str], Attempt] = {}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ LOGIN_PROPERTIES = (
 
 _ARCH_PROPERTIES = ("hw_architecture", "architecture")
 _KEPT = ("name", *LOGIN_PROPERTIES, *_ARCH_PROPERTIES)
+_WORD = re.compile(r"[a-z][a-z0-9]{1,31}")
+_NO_DISTRIBUTION = frozenset(("linux", "other", "others", "unknown", "none", "custom"))  # what panels write for want of a better word
 _ARCH_ALIASES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}  # to what uname says
 
 
@@ -101,9 +104,12 @@ class ImageBook:
 
 
 def _distribution(name: str | None, properties: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Distribution and version; the name first, because os_distro is often that of a relative."""
-    return distro.identify(
-        name,
-        properties.get("os_distro") or properties.get("org.openstack__1__os_distro"),
-        properties.get("os_version") or properties.get("org.openstack__1__os_version"),
-    )
+    """Distribution and version; the name first, because os_distro is often that of a relative. One that nobody else knows is taken
+    at its owner's word."""
+    told = properties.get("os_distro") or properties.get("org.openstack__1__os_distro") or ""
+    version = properties.get("os_version") or properties.get("org.openstack__1__os_version")
+    known = distro.identify(name, told or None, version)
+    word = told.strip().lower()
+    if known[0] is None and _WORD.fullmatch(word) and word not in _NO_DISTRIBUTION:
+        return word, version or None
+    return known

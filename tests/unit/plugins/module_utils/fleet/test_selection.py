@@ -171,6 +171,8 @@ def test_the_smallest_by_weight_then_disk_then_rank_then_name() -> None:
     pick = pick_flavor(FlavorWish(vcpus=2), [many, much], None)
     assert pick.because == "the smallest of 2 with at least 2 vCPU (4 vCPU, 4096 MiB, 10 GiB)"
     assert pick.rejected == ("much: larger (2 vCPU, 16384 MiB, 10 GiB)",)
+    alike = pick_flavor(FlavorWish(vcpus=1), [flavor("c", price_rank=1), flavor("b"), flavor("a")], None).rejected
+    assert [text.partition(" (")[0] for text in alike] == ["b: as large, but later by name", "c: as large, but of an older kind"]
 
 
 def test_a_flavor_by_name_or_id_must_still_do() -> None:

@@ -57,6 +57,11 @@ def test_a_finished_node_is_opened_by_the_first_connection() -> None:
     assert _order(user="debian", node_key=None)[:2] == ["debian/F", "fleet/F"]
 
 
+def test_the_key_that_the_inventory_names_opens_a_machine_that_was_there_before() -> None:
+    assert _order(user="debian", own_key="I")[:4] == ["debian/N", "fleet/F", "debian/F", "debian/I"]
+    assert _order(user="debian", own_key="F") == _order(user="debian")
+
+
 def test_a_name_that_is_an_option_is_not_tried() -> None:
     assert "-oProxyCommand=x/N" not in _order(user="-oProxyCommand=x")
 
