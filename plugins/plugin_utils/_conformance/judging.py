@@ -72,13 +72,13 @@ def metadata(catalog: Catalog, provider: str, operator_login: str | None) -> Ans
         if decision.value is None and decision.candidates:
             nobody.append(image.name)
     if nobody:
-        gaps.append(f"login user not told for {_some(nobody)}")
+        gaps.append(f"login user not told for {some(nobody)}")
     roles = [network.name for network in networks if network.usable and network.role == "unknown"]
     if roles:
-        gaps.append(f"role not told of network {_some(roles)}")
+        gaps.append(f"role not told of network {some(roles)}")
     sizes = [flavor.name for flavor in catalog.flavors if flavor.vcpus is None or flavor.memory_mib is None]
     if sizes:
-        gaps.append(f"size not told of {_some(sizes)}")
+        gaps.append(f"size not told of {some(sizes)}")
     return (PARTIAL, f"{told}; {'; '.join(gaps)}") if gaps else (YES, told)
 
 
@@ -99,30 +99,6 @@ def request(node: Node, did: Sequence[str], seconds: float, *, first: str | None
     return YES, evidence
 
 
-_OFFICE = ", which only the outside of the cloud reaches, not the internet"
-
-
-def public_address(before: Node, after: Node | None, *, word: str = "", failure: FleetError | None = None) -> Answer:
-    """before: the node as it came; after: when it was asked for an IPv4 address, word: what was done for it; failure: why it
-    got none."""
-    if before.public_ipv4:
-        return _by_ipv4(before, f"by default ({before.why.public_ip})")
-    if after is not None and after.public_ipv4:
-        return _by_ipv4(after, "when it was asked for" + (f" ({word})" if word else ""))
-    if failure and failure.code not in CLOUD_S_NO:
-        return of_failure(failure)
-    reason = (failure.why or failure.what) if failure else before.why.public_ip
-    if before.public_ipv6:
-        return PARTIAL, f"only IPv6, {before.public_ipv6}; no IPv4: {reason}"
-    return NO, f"none to be had: {reason}"
-
-
-def _by_ipv4(node: Node, since: str) -> Answer:
-    if _role(node, node.public_ipv4) == "external":
-        return PARTIAL, f"{node.public_ipv4} {since}{_OFFICE}"
-    return YES, f"{node.public_ipv4} {since}"
-
-
 # --------------------------------------------------------------------------------------------------- around
 def tags(
     wanted: Mapping[str, str], adapted: Mapping[str, str], found: Mapping[str, str], *, added: Mapping[str, str], later: Mapping[str, str],
@@ -139,40 +115,6 @@ def tags(
             f"changed: {', '.join(changed)}" if changed else ""]
     told = "; ".join(gap for gap in gaps if gap)
     return (PARTIAL, told) if told else (YES, f"{', '.join(sorted(kept))} of the request, and {', '.join(added)}, set later")
-
-
-def default_address(node: Node) -> Answer:
-    """node: as it came, without being asked for an address."""
-    if node.public_ipv4:
-        return _by_ipv4(node, f"without being asked for ({node.why.public_ip})")
-    if node.public_ipv6:
-        return PARTIAL, f"only IPv6, {node.public_ipv6}; no IPv4 unless it is asked for"
-    return NO, f"none unless it is asked for ({node.why.public_ip})"
-
-
-def private_address(node: Node) -> Answer:
-    private = ", ".join(ip for ip in (node.private_ipv4, node.private_ipv6) if ip)
-    if not private:
-        return NO, f"none; the node has {node.public_ip or 'no address'}"
-    if not node.public_ip:
-        return PARTIAL, f"{private}, and no other"
-    return YES, private
-
-
-def ipv6(node: Node, catalog: Catalog) -> Answer:
-    if node.public_ipv6:
-        return YES, f"{node.public_ipv6} by default"
-    networks = [*catalog.networks, *(network for flavor in catalog.flavors for network in flavor.networks)]
-    offers = [network for network in networks if network.usable and "ipv6" in network.reach]
-    public = list(dict.fromkeys(network.name for network in offers if network.reach["ipv6"] in ("public", "floating")))
-    private = list(dict.fromkeys(network.name for network in offers if network.name not in public))
-    if node.private_ipv6:
-        return PARTIAL, f"{node.private_ipv6}, reached inside only"
-    if public:
-        return PARTIAL, f"none by default; to be had on {_some(public)}"
-    if private:
-        return PARTIAL, f"none by default; private ones on {_some(private)}"
-    return NO, "no network has IPv6"
 
 
 def second_request(first: str, second: str, living: Sequence[str]) -> Answer:
@@ -204,28 +146,6 @@ def host_keys(early: Sequence[str] | None, late: Sequence[str] | None) -> Answer
     if late:
         return PARTIAL, f"{_kinds(late)}, but only later"
     return NO, "none told: the first login has to trust what answers"
-
-
-def address_stays(before: Node, after: Node) -> Answer:
-    gone, changed, kept = [], [], []
-    for kind in ("public_ipv4", "public_ipv6", "private_ipv4", "private_ipv6"):
-        old, new = getattr(before, kind), getattr(after, kind)
-        if not old:
-            continue
-        word = kind.replace("_ip", " IP")
-        if old == new:
-            kept.append(f"{word} {old}")
-        elif new:
-            changed.append(f"{word} {old} became {new}")
-        else:
-            gone.append(f"{word} {old} is gone")
-    if not (kept or changed or gone):
-        return NONE, "the node has no address"
-    if not changed and not gone:
-        return YES, f"the same: {', '.join(kept)}"
-    told = "; ".join([*changed, *gone, *(f"{word} stayed" for word in kept)])
-    only_public = all(word.startswith("public") for word in changed)
-    return (PARTIAL if only_public and not gone and kept else NO), told
 
 
 def deletion(*, living: Sequence[str], left: Sequence[str], strange: Collection[str], removed: Sequence[str]) -> Answer:
@@ -301,11 +221,8 @@ def _hint(door: Door) -> str:
     return f" ({door.hint})" if door.hint else ""
 
 
-def _role(node: Node, ip: str | None) -> str | None:
-    return next((address.role for interface in node.interfaces for address in interface.addresses if address.ip == ip), None)
-
-
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
     shown = ", ".join(names[:FEW])
     return shown if len(names) <= FEW else f"{shown} and {len(names) - FEW} more"
 

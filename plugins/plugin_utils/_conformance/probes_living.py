@@ -16,7 +16,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes im
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 
-from . import judging
+from . import addresses, judging
 from .checks import ERROR, NO, NONE, YES
 from .cleaning import clean
 from .course import Course
@@ -45,15 +45,15 @@ def tags(course: Course) -> Answer:
 
 def default_address(course: Course) -> Answer:
     """Asked before the node is asked for an address."""
-    return judging.default_address(course.living())
+    return addresses.default_address(course.living())
 
 
 def private_address(course: Course) -> Answer:
-    return judging.private_address(course.living())
+    return addresses.private_address(course.living())
 
 
 def ipv6(course: Course) -> Answer:
-    return judging.ipv6(course.living(), course.catalogs[course.scope])
+    return addresses.ipv6(course.living(), course.catalogs[course.scope])
 
 
 def second_request(course: Course) -> Answer:
@@ -144,7 +144,7 @@ def address_stays(course: Course) -> Answer:
     if after is None:
         return NO, "the cloud does not list the node any more"
     course.node = after
-    return judging.address_stays(before, after)
+    return addresses.address_stays(before, after)
 
 
 def reboot(course: Course) -> Answer:

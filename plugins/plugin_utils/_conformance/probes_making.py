@@ -15,7 +15,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.selection import Choice
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 
-from . import judging, wishes
+from . import addresses, judging, wishes
 from .checks import NO
 from .course import Course
 from .judging import Answer
@@ -100,7 +100,7 @@ def public_address(course: Course) -> Answer:
     """What the node has without being asked, and, if that is no IPv4 address, what it gets when it is."""
     before = course.living()
     if before.public_ipv4:
-        return judging.public_address(before, None)
+        return addresses.public_address(before, None)
     wish = dataclasses.replace(course.requirement(), network=NetworkWish(course.wish.network.name, "public", ("ipv4",)))
     outcome = Outcome(course.name)
     try:
@@ -109,7 +109,8 @@ def public_address(course: Course) -> Answer:
         outcome.failure = failure
     after = _now(course) if outcome.failure else outcome.node
     course.node = after or before
-    return judging.public_address(before, after, word=", ".join(word for word in outcome.did if not word.startswith("tags")), failure=outcome.failure)
+    did = ", ".join(word for word in outcome.did if not word.startswith("tags"))
+    return addresses.public_address(before, after, word=did, failure=outcome.failure)
 
 
 def _now(course: Course) -> Node | None:

@@ -10,7 +10,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog imp
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.shape import Node
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access.proofs import Proof
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import judging
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance import addresses, judging
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._conformance.judging import Door
 from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.conformance.samples import (
     CATALOG,
@@ -89,79 +89,79 @@ def test_a_request() -> None:
 
 # ------------------------------------------------------------------------------------------------- addresses
 def test_a_public_address_by_default() -> None:
-    verdict, evidence = judging.public_address(node(DIRECT), None)
+    verdict, evidence = addresses.public_address(node(DIRECT), None)
     assert verdict == "YES"
     assert evidence.startswith("198.51.100.7 by default (")
-    verdict, evidence = judging.default_address(node(DIRECT))
+    verdict, evidence = addresses.default_address(node(DIRECT))
     assert verdict == "YES"
     assert evidence.startswith("198.51.100.7 without being asked for (")
 
 
 def test_an_address_that_only_the_company_reaches() -> None:
-    verdict, evidence = judging.public_address(node(OFFICE), None)
+    verdict, evidence = addresses.public_address(node(OFFICE), None)
     assert verdict == "PARTIAL"
     assert evidence.startswith("10.180.0.7 by default (")
     assert evidence.endswith("), which only the outside of the cloud reaches, not the internet")
-    assert judging.public_address(node(INSIDE), node(OFFICE), word="allocated it") == (
+    assert addresses.public_address(node(INSIDE), node(OFFICE), word="allocated it") == (
         "PARTIAL", "10.180.0.7 when it was asked for (allocated it), which only the outside of the cloud reaches, not the internet")
-    assert judging.default_address(node(OFFICE))[0] == "PARTIAL"
+    assert addresses.default_address(node(OFFICE))[0] == "PARTIAL"
 
 
 def test_a_floating_address_on_request() -> None:
     """The step is done; that it has to be asked for is a behaviour of its own."""
-    answer = judging.public_address(node(INSIDE), node(INSIDE, FLOATING), word="allocated floating IP 203.0.113.7")
+    answer = addresses.public_address(node(INSIDE), node(INSIDE, FLOATING), word="allocated floating IP 203.0.113.7")
     assert answer == ("YES", "203.0.113.7 when it was asked for (allocated floating IP 203.0.113.7)")
-    verdict, evidence = judging.default_address(node(INSIDE))
+    verdict, evidence = addresses.default_address(node(INSIDE))
     assert verdict == "NO"
     assert evidence.startswith("none unless it is asked for (")
 
 
 def test_ipv6_by_default_is_not_what_aws_gives() -> None:
     failure = FleetError("attach", why="the pool is empty", code="address_pool")
-    verdict, evidence = judging.public_address(node(INSIDE, SIX), node(INSIDE, SIX), failure=failure)
+    verdict, evidence = addresses.public_address(node(INSIDE, SIX), node(INSIDE, SIX), failure=failure)
     assert verdict == "PARTIAL"
     assert evidence == "only IPv6, 2001:db8::7; no IPv4: the pool is empty"
-    assert judging.default_address(node(INSIDE, SIX)) == ("PARTIAL", "only IPv6, 2001:db8::7; no IPv4 unless it is asked for")
+    assert addresses.default_address(node(INSIDE, SIX)) == ("PARTIAL", "only IPv6, 2001:db8::7; no IPv4 unless it is asked for")
 
 
 def test_no_public_address() -> None:
     failure = FleetError("choose the network", why="nothing leads out", code="no_match")
-    assert judging.public_address(node(INSIDE), None, failure=failure) == ("NO", "none to be had: nothing leads out")
+    assert addresses.public_address(node(INSIDE), None, failure=failure) == ("NO", "none to be had: nothing leads out")
 
 
 @pytest.mark.parametrize("before", [node(INSIDE), node(INSIDE, SIX)])
 def test_an_address_that_could_not_be_asked_for_says_nothing_of_the_cloud(before: Node) -> None:
     failure = FleetError("list floatingips", why="HTTP 503", code="unavailable")
-    assert judging.public_address(before, before, failure=failure) == ("ERROR", "list floatingips: HTTP 503")
+    assert addresses.public_address(before, before, failure=failure) == ("ERROR", "list floatingips: HTTP 503")
 
 
 def test_a_private_address() -> None:
-    assert judging.private_address(node(INSIDE, FLOATING)) == ("YES", "10.0.0.7")
-    assert judging.private_address(node(INSIDE)) == ("PARTIAL", "10.0.0.7, and no other")
-    assert judging.private_address(node(DIRECT)) == ("NO", "none; the node has 198.51.100.7")
+    assert addresses.private_address(node(INSIDE, FLOATING)) == ("YES", "10.0.0.7")
+    assert addresses.private_address(node(INSIDE)) == ("PARTIAL", "10.0.0.7, and no other")
+    assert addresses.private_address(node(DIRECT)) == ("NO", "none; the node has 198.51.100.7")
 
 
 def test_ipv6() -> None:
-    assert judging.ipv6(node(SIX), CATALOG)[0] == "YES"
-    assert judging.ipv6(node(DIRECT), dataclasses.replace(CATALOG, networks=(OUTSIDE, DUAL))) == ("PARTIAL", "none by default; to be had on dual")
+    assert addresses.ipv6(node(SIX), CATALOG)[0] == "YES"
+    assert addresses.ipv6(node(DIRECT), dataclasses.replace(CATALOG, networks=(OUTSIDE, DUAL))) == ("PARTIAL", "none by default; to be had on dual")
     inner = dataclasses.replace(DUAL, reach={"ipv6": "private"})
-    assert judging.ipv6(node(DIRECT), dataclasses.replace(CATALOG, networks=(inner,))) == ("PARTIAL", "none by default; private ones on dual")
+    assert addresses.ipv6(node(DIRECT), dataclasses.replace(CATALOG, networks=(inner,))) == ("PARTIAL", "none by default; private ones on dual")
     shut = dataclasses.replace(DUAL, usable=False)
-    assert judging.ipv6(node(DIRECT), dataclasses.replace(CATALOG, networks=(shut,))) == ("NO", "no network has IPv6")
+    assert addresses.ipv6(node(DIRECT), dataclasses.replace(CATALOG, networks=(shut,))) == ("NO", "no network has IPv6")
 
 
 def test_addresses_over_stop_and_start() -> None:
     same = node(INSIDE, FLOATING)
-    assert judging.address_stays(same, same)[0] == "YES"
+    assert addresses.address_stays(same, same)[0] == "YES"
     other = dataclasses.replace(same, public_ipv4="203.0.113.8")
-    assert judging.address_stays(same, other) == ("PARTIAL", "public IPv4 203.0.113.7 became 203.0.113.8; private IPv4 10.0.0.7 stayed")
+    assert addresses.address_stays(same, other) == ("PARTIAL", "public IPv4 203.0.113.7 became 203.0.113.8; private IPv4 10.0.0.7 stayed")
     lost = dataclasses.replace(same, public_ipv4=None)
-    assert judging.address_stays(same, lost)[0] == "NO"
+    assert addresses.address_stays(same, lost)[0] == "NO"
     moved = dataclasses.replace(same, private_ipv4="10.0.0.9")
-    assert judging.address_stays(same, moved)[0] == "NO"
+    assert addresses.address_stays(same, moved)[0] == "NO"
     only = node(DIRECT)
-    assert judging.address_stays(only, dataclasses.replace(only, public_ipv4="198.51.100.9"))[0] == "NO", "nothing stayed"
-    assert judging.address_stays(node(), node())[0] == "-"
+    assert addresses.address_stays(only, dataclasses.replace(only, public_ipv4="198.51.100.9"))[0] == "NO", "nothing stayed"
+    assert addresses.address_stays(node(), node())[0] == "-"
 
 
 # ---------------------------------------------------------------------------------------------------- around
