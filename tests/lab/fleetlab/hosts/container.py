@@ -8,6 +8,7 @@ overlay and starts the container again after a reboot from inside; with the supe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -246,11 +247,11 @@ def remove_cgroup(folder: Path) -> None:
     if not folder.is_dir():
         return
     for _attempt in range(50):
-        for inner in sorted((path for path in folder.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts)):
-            try:
-                inner.rmdir()
-            except OSError:
-                continue
+        for inner, _folders, _files in os.walk(folder, topdown=False):  # which goes on where a folder goes while it looks
+            with contextlib.suppress(OSError):
+                os.rmdir(inner)
+        if not folder.is_dir():
+            return
         try:
             folder.rmdir()
             return
