@@ -51,7 +51,7 @@ def play(tmp_path: Path) -> Play:
         save = {"ansible.builtin.copy": {"dest": str(tmp_path / "results.json"), "content": wanted, "mode": "0600"}, "check_mode": False}
         book = [{"hosts": "localhost", "gather_facts": False, "module_defaults": {"group/hybridops.fleet.fleet": common}, "tasks": [*rows, save]}]
         (tmp_path / "play.yml").write_text(yaml.safe_dump(book, sort_keys=False), encoding="utf-8")
-        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", *options, str(tmp_path / "play.yml")], env=environment, cwd=tmp_path,
+        done = subprocess.run([sys.executable, "-m", "ansible.cli.playbook", *options, str(tmp_path / "play.yml")], env=environment, cwd=tmp_path,
                               capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         shown = done.stdout + done.stderr
         assert done.returncode == 0, shown[-4000:]

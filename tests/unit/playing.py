@@ -23,7 +23,7 @@ def play(folder: Path, plays: Sequence[dict[str, Any]], *options: str, environ: 
     environment = {
         **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_LOCAL_TEMP": str(folder / "local"), "ANSIBLE_REMOTE_TEMP": str(folder / "remote"), **(environ or {})}
-    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", *options, str(book)], env=environment, cwd=folder,
+    done = subprocess.run([sys.executable, "-m", "ansible.cli.playbook", *options, str(book)], env=environment, cwd=folder,
                           capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     shown = done.stdout + done.stderr
     assert done.returncode == 0, shown[-3000:]
