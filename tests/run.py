@@ -139,7 +139,8 @@ class Runner:
 
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
-        others = ("access", "hosts", "provision", "hardening_runs", "hardening_fleet")  # suites with a name of their own
+        # suites with a name of their own
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "hardening_runs", "hardening_fleet")
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
@@ -149,9 +150,15 @@ class Runner:
 
     def access(self) -> None:
         """Role access on booted hosts, with every failure that it must survive."""
-        folder = self.lab.run / "access"
-        boot = [*self.lab_command("exec"), str(self.bin / "python"), "tests/integration_lab/fresh_hosts.py", str(folder), "3"]
-        self.on_lab("access", [boot], "tests/integration_lab/test_access.py", env={"FLEET_ACCESS_HOSTS": str(folder / "hosts.json")})
+        self.on_fresh_hosts("access")
+
+    def ssh_hardening(self) -> None:
+        """Role ssh_hardening on booted hosts: refusals, the switch, restarts, both address families, beside role access."""
+        self.on_fresh_hosts("ssh_hardening")
+
+    def firewall(self) -> None:
+        """Role firewall on a booted rack: real traffic, refusals, the switch, restore."""
+        self.on_lab("firewall", [], "tests/integration_lab/test_firewall.py", only="metal")
 
     def provision(self) -> None:
         """Two nodes on every cloud through all eight steps, again, away again, and killed in between."""
@@ -159,13 +166,9 @@ class Runner:
 
     def hardening(self) -> None:
         """All hardening roles on booted Debian 11, 12 and 13, fresh and with Docker."""
-        variables = {"FLEET_LAB_STATE": str(self.lab.root), "FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
-        try:
-            start = [self.lab_command("up", "--only", "ec2,gce,metal", "--hosts"), self.lab_command("seed", "--only", "ec2,gce")]
-            if self.step("hardening-lab-up", *start, cwd=CHECKOUT, env=variables):
-                self.pytest("hardening", *(f"tests/integration_lab/test_hardening_{name}.py" for name in ("runs", "fleet")), env=variables)
-        finally:
-            self.step("hardening-lab-down", self.lab_command("down"), cwd=CHECKOUT)
+        suites = {"FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
+        self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in ("runs", "fleet")), env=suites,
+                    only="ec2,gce,metal")
 
     def molecule(self) -> None:
         """Molecule's scenarios of the hardening roles, each on hosts of its own."""
@@ -190,13 +193,23 @@ class Runner:
     def lab_command(self, *words: str) -> list[str]:
         return [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(self.lab.root), *words]
 
-    def on_lab(self, name: str, first: list[list[str]], *paths: str, env: dict[str, str] | None = None, booted: bool = True) -> None:
-        """Bring the lab up and fill it, do what comes first, run the tests, take it down. booted: with a host behind every machine."""
-        hosts = ["--hosts"] if booted else []
-        variables = {"FLEET_LAB_STATE": str(self.lab.root)}
+    def on_fresh_hosts(self, name: str) -> None:
+        """Run the suite of that name on three hosts as their image made them."""
+        folder = self.lab.run / name
+        boot = [*self.lab_command("exec"), str(self.bin / "python"), "tests/integration_lab/fresh_hosts.py", str(folder), "3"]
+        self.on_lab(name, [boot], f"tests/integration_lab/test_{name}.py", env={"FLEET_ACCESS_HOSTS": str(folder / "hosts.json")})
+
+    def on_lab(
+        self, name: str, first: list[list[str]], *paths: str, env: dict[str, str] | None = None, booted: bool = True, only: str = "",
+    ) -> None:
+        """Bring the lab up and fill it, do what comes first, run the tests, take it down. booted: with a host behind every machine;
+        only: parts of the lab that are needed, all when empty."""
+        parts = ["--only", only] if only else []
+        start = [self.lab_command("up", *parts, *(["--hosts"] if booted else [])), self.lab_command("seed", *parts)]
+        variables = {"FLEET_LAB_STATE": str(self.lab.root), **(env or {})}
         try:
-            if self.step(f"{name}-lab-up", self.lab_command("up", *hosts), self.lab_command("seed"), *first, cwd=CHECKOUT, env=variables):
-                self.pytest(name, *paths, env=env)
+            if self.step(f"{name}-lab-up", *start, *first, cwd=CHECKOUT, env=variables):
+                self.pytest(name, *paths, env=variables)
         finally:
             self.step(f"{name}-lab-down", self.lab_command("down"), cwd=CHECKOUT)
 
@@ -212,6 +225,8 @@ STEPS: dict[str, Callable[[Runner], None]] = {
 
 EXTRA: dict[str, Callable[[Runner], None]] = {
     "access": Runner.access,
+    "ssh_hardening": Runner.ssh_hardening,
+    "firewall": Runner.firewall,
     "hosts": Runner.hosts,
     "provision": Runner.provision,
     "hardening": Runner.hardening,

@@ -28,7 +28,7 @@ import pytest
 HOSTS = os.environ.get("FLEET_ACCESS_HOSTS", "")
 pytestmark = pytest.mark.skipif(
     not HOSTS or not Path(HOSTS).exists(),
-    reason="needs fresh booted hosts, which FLEET_ACCESS_HOSTS names: python3 tests/run.py --only access, as root on Linux")
+    reason="needs fresh booted hosts, which FLEET_ACCESS_HOSTS names: python3 tests/run.py --only access,ssh_hardening, as root on Linux")
 
 ROOT = Path(__file__).resolve().parents[2]
 DROPIN = "/etc/ssh/sshd_config.d/00-hybridops-fleet.conf"
