@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from . import assemble
-from .errors import Failure, FleetError
+from .errors import Failure, FleetError, defect
 from .fleet_file import Cloud, Filters
 from .providers.base import Provider, Run
 from .providers.registry import PROVIDERS, load_libraries
@@ -129,9 +129,7 @@ class _Collector:
             except FleetError as failure:
                 self._fail(place, failure)
             except Exception as surprise:  # a defect in a provider must name its cloud, not lose the others
-                self._fail(place, FleetError(
-                    "read the cloud", why=f"{type(surprise).__name__}: {surprise}", code="defect",
-                    fix="This is a defect of the collection; please report it with the output of -vvv."))
+                self._fail(place, defect("read the cloud", surprise))
 
     def _fail(self, place: Place, error: FleetError) -> None:
         with self.changed:

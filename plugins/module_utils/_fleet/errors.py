@@ -78,3 +78,9 @@ def library_missing(package: str, provider: str, cause: ImportError) -> FleetErr
         fix=f"Install it into the Python that runs Ansible: {sys.executable} -m pip install {package}",
         code="library_missing",
     )
+
+
+def defect(what: str, surprise: Exception) -> FleetError:
+    """What nobody foresaw, as a failure of one cloud or node, so that it names its place and loses no other."""
+    return FleetError(what, why=f"{type(surprise).__name__}: {surprise}", code="defect",
+                      fix="This is a defect of the collection; please report it with the output of -vvv.")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .collect import Answer, Settings, collect
 from .errors import FleetError
@@ -22,11 +22,7 @@ _ALL_STATES = tuple(STATES)
 def look_up(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
     """The nodes of those names (all nodes without names) in every scope of the cloud. Raises the first FleetError: a part
     that cannot be asked may hold the node."""
-    return _whole(asked(cloud, names, settings))
-
-
-def asked(cloud: Cloud, names: Sequence[str], settings: Settings) -> list[Answer]:
-    return collect([dataclasses.replace(cloud, filters=_exactly(names))], dataclasses.replace(settings, states=_ALL_STATES))
+    return _whole(collect([dataclasses.replace(cloud, filters=exactly(names))], dataclasses.replace(settings, states=_ALL_STATES)))
 
 
 def look_in(
@@ -35,7 +31,7 @@ def look_in(
     """(scope, node) of those with one of the names, one of the ids, all the tags (None: any value), whatever their state. In a
     cloud that is open, of which as little is listed as it can filter by. Raises the first FleetError, as ``look_up``."""
     wanted = {key: () if value is None else (pattern_of(value),) for key, value in (tags or {}).items()}
-    return passing(opened, _exactly(names, ids, wanted))
+    return passing(opened, exactly(names, ids, wanted))
 
 
 def passing(opened: Opened, filters: Filters) -> list[tuple[str, Node]]:
@@ -43,7 +39,8 @@ def passing(opened: Opened, filters: Filters) -> list[tuple[str, Node]]:
     return list(nodes_of(_whole(opened.read(filters))))
 
 
-def _exactly(names: Sequence[str], ids: Sequence[str] = (), tags: Mapping[str, tuple[str, ...]] | None = None) -> Filters:
+def exactly(names: Sequence[str], ids: Sequence[str] = (), tags: Mapping[str, tuple[str, ...]] | None = None) -> Filters:
+    """Filters for those with one of the names, one of the ids and all the tags, whatever their state."""
     return Filters(_ALL_STATES, tags or {}, tuple(map(pattern_of, names)), tuple(ids))
 
 
@@ -54,10 +51,10 @@ def _whole(answers: list[Answer]) -> list[Answer]:
     return answers
 
 
-def living(answers: Sequence[Answer]) -> dict[str, list[tuple[str, Node]]]:
+def living(rows: Iterable[tuple[str, Node]]) -> dict[str, list[tuple[str, Node]]]:
     """Name -> (scope, node) of every node that is not on its way out."""
     found: dict[str, list[tuple[str, Node]]] = {}
-    for scope, node in nodes_of(answers):
+    for scope, node in rows:
         if node.state not in GONE:
             found.setdefault(node.name or node.id, []).append((scope, node))
     return found
@@ -76,7 +73,7 @@ def nodes_of(answers: Sequence[Answer]) -> Iterator[tuple[str, Node]]:
 
 def there(cloud: Cloud, names: Sequence[str], making: Making) -> list[Outcome]:
     """The nodes of those names, which must be there, one of each."""
-    found = living(look_up(cloud, names, making.settings))
+    found = living(nodes_of(look_up(cloud, names, making.settings)))
     outcomes = []
     for name in names:
         nodes = [node for _scope, node in found.get(name, [])]

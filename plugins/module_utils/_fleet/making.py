@@ -8,21 +8,21 @@ is removed. Many nodes are asked for at the same time and waited for together.
 """
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .arriving import Arrivals
 from .catalog import Catalog, CatalogFlavor
 from .ending import wait_gone
 from .errors import FleetError
-from .finding import GONE, asked, has_address, living, look_up, nodes_of, tag_changes
+from .finding import GONE, exactly, has_address, living, look_in, nodes_of, tag_changes
 from .fleet_file import Cloud
+from .jobs import Job, all_of_one, fail, no_address, not_to_be_had, token_of
 from .network_choice import networks_of, pick_network
 from .opened import Opened
-from .outcomes import POLL, Making, Outcome, at_once, copied, failures_into
-from .providers.actions import MARK, Order, Status
+from .outcomes import POLL, Making, Outcome, at_once, failures_into
+from .providers.actions import MARK, Order
 from .requirement import NetworkWish, Requirement
 from .selection import Choice, choose
 from .shape import Node
@@ -32,7 +32,6 @@ CLEAN_UP = 180.0  # seconds left for removing what a failed creation has made
 SHOWN = 60.0  # seconds at most until the cloud's list shows what was made, once it runs
 CHOOSE_AGAIN = ("image_gone", "taken", "capacity")
 EXTRA = 10.0  # seconds for an address of a family that comes along unasked
-UNSEEN = 20  # looks at a node that was made and is not listed, before it is taken for gone
 _LIKELIEST = {"running": 0, "pending": 1}  # of several nodes with one name, the one to go on with until the provider has settled it
 
 
@@ -40,35 +39,6 @@ def present(cloud: Cloud, requirements: Sequence[Requirement], making: Making) -
     """One node for each requirement, whatever was there before. Failures are in the outcomes, so that one lost node does
     not lose the others; raises FleetError only when the cloud as a whole could not be asked, before anything was made."""
     return _Present(cloud, making).run(requirements)
-
-
-@dataclasses.dataclass(slots=True)
-class _Job:
-    """One node on its way. broken: id of a node of ours in state error that it replaces. twins: ids of all nodes of ours with
-    its name, when runs that were ended left more than one. order: what is asked for, None when nothing is to be done but to
-    set tags. asked: whether the cloud was asked to make it. others: the node that counts was made by another run. without: ids
-    that turned out not to be had."""
-
-    requirement: Requirement
-    outcome: Outcome
-    scope: str = ""
-    order: Order | None = None
-    node_id: str | None = None
-    existed: bool = False
-    broken: str | None = None
-    twins: tuple[str, ...] = ()
-    asked: bool = False
-    others: bool = False
-    without: set[str] = dataclasses.field(default_factory=set)
-
-    @property
-    def name(self) -> str:
-        return self.requirement.name
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """Families by which the node must be seen to be reached."""
-        return self.order.families if self.order else self.requirement.network.families
 
 
 class _Present:
@@ -83,7 +53,7 @@ class _Present:
 
     def run(self, requirements: Sequence[Requirement]) -> list[Outcome]:
         names = [requirement.name for requirement in requirements]
-        found = living(look_up(self.cloud, names, self.making.settings))
+        found = living(look_in(self.opened, names=names))
         jobs = [self._job(requirement, found.get(requirement.name, [])) for requirement in requirements]
         todo = [job for job in jobs if not job.outcome.failure and not self._settled(job)]
         if not self.making.check:
@@ -93,24 +63,24 @@ class _Present:
             self._each(jobs, self._foretell)
             return [job.outcome for job in jobs]
         self._each([job for job in todo if not job.node_id], self._create)
-        self._wait_running([job for job in todo if not job.outcome.failure])
+        Arrivals(self.opened, self.making, self.began).wait([job for job in todo if not job.outcome.failure])
         self._each(todo, self._finish)
         self._each([job for job in jobs if job.existed], self._tags)
         self._read_again([job for job in jobs if (job.order or job.outcome.changed) and not job.outcome.failure])
         at_once([job for job in todo if job.outcome.failure], self._clean_up, self.making.workers)
         return [job.outcome for job in jobs]
 
-    def _each(self, jobs: Sequence[_Job], act: Callable[[_Job], None]) -> None:
+    def _each(self, jobs: Sequence[Job], act: Callable[[Job], None]) -> None:
         """Do it for all that have not failed, at the same time; what goes wrong with one is its own failure."""
-        def go(job: _Job) -> None:
+        def go(job: Job) -> None:
             with failures_into(job.outcome, self.cloud, job.scope):
                 act(job)
 
         at_once([job for job in jobs if not job.outcome.failure], go, self.making.workers)
 
     # -- before anything is made -------------------------------------------------------------------------------
-    def _job(self, requirement: Requirement, found: list[tuple[str, Node]]) -> _Job:
-        job = _Job(requirement, Outcome(requirement.name))
+    def _job(self, requirement: Requirement, found: list[tuple[str, Node]]) -> Job:
+        job = Job(requirement, Outcome(requirement.name))
         with failures_into(job.outcome, self.cloud, None):
             job.scope = self._scope(requirement)
             if len(found) > 1 and not all_of_one(found, requirement.name):
@@ -138,7 +108,7 @@ class _Present:
                 fix="Correct 'scope' (a region, project or source of the cloud's entry in the fleet file).")
         return requirement.scope
 
-    def _settled(self, job: _Job) -> bool:
+    def _settled(self, job: Job) -> bool:
         """Whether nothing is to be made: the node is there, with the address that was asked for. A node that is not ours is
         taken as it is."""
         node = job.outcome.node
@@ -149,7 +119,7 @@ class _Present:
             return False
         if node.state == "error":
             if not ours:
-                job.outcome.failure = self._at(job, FleetError(
+                fail(self.cloud, job, FleetError(
                     f"make node {job.name}", code="exists", fix="Remove it, or choose another name.",
                     why=f"machine {node.id} of that name is in state error and was not made by this collection"))
                 return True
@@ -160,7 +130,7 @@ class _Present:
         wants_address = job.requirement.network.reachable == "public" and node.state == "running"
         return not (ours and (node.state == "pending" or (wants_address and not has_address(node, job.requirement, job.families))))
 
-    def _replace(self, job: _Job) -> None:
+    def _replace(self, job: Job) -> None:
         if job.broken is None:
             raise AssertionError("broken is known here")
         try:
@@ -170,7 +140,7 @@ class _Present:
             raise
         job.outcome.did.append(f"removed {job.broken}, which was in state error")
 
-    def _choose_all(self, jobs: Sequence[_Job]) -> None:
+    def _choose_all(self, jobs: Sequence[Job]) -> None:
         """Choose for every node; on metal each takes a machine of its own."""
         for scope in dict.fromkeys(job.scope for job in jobs):
             mine = [job for job in jobs if job.scope == scope]
@@ -178,7 +148,7 @@ class _Present:
                 catalog = self._catalog(scope, mine)
             except FleetError as failure:
                 for job in mine:
-                    job.outcome.failure = self._at(job, failure)
+                    fail(self.cloud, job, failure)
                 continue
             for job in mine:
                 with failures_into(job.outcome, self.cloud, scope):
@@ -189,7 +159,7 @@ class _Present:
                         self._choose(job, catalog)
                         self._check(job)
 
-    def _check(self, job: _Job) -> None:
+    def _check(self, job: Job) -> None:
         """What would be refused for sure, or give a node that nobody can log in to."""
         order, actions = job.order, self.opened.actions(job.scope)
         if order is None:
@@ -201,12 +171,12 @@ class _Present:
                 f"make node {job.name}", why=f"key '{order.key_name}' is not in the key ring of this controller, and the cloud keeps none by name",
                 code="no_key", fix="Make it with module ssh_key first, or give 'public_key'.")
 
-    def _catalog(self, scope: str, jobs: Sequence[_Job]) -> Catalog:
+    def _catalog(self, scope: str, jobs: Sequence[Job]) -> Catalog:
         new = [job for job in jobs if not job.existed]
         words = tuple(dict.fromkeys(word for job in new for word in job.requirement.image.words()))
         return self.opened.actions(scope).catalog(frozenset(("images", "flavors", "networks") if new else ("networks",)), words)
 
-    def _choose(self, job: _Job, catalog: Catalog) -> None:
+    def _choose(self, job: Job, catalog: Catalog) -> None:
         requirement = job.requirement
         with self.lock:
             choice = self._choice(job, catalog)
@@ -218,7 +188,7 @@ class _Present:
             job, choice.flavor.item, families=choice.families, image=choice.image.item if choice.image else None,
             network=choice.network.item if choice.network else None, disk_gib=choice.disk_gib, zone=requirement.zone)
 
-    def _choice(self, job: _Job, catalog: Catalog) -> Choice:
+    def _choice(self, job: Job, catalog: Catalog) -> Choice:
         """Nodes that are alike get the same choice, but on metal, where each machine is had once."""
         wish = job.requirement
         bound = {machine for (scope, machine), name in self.bound.items() if scope == job.scope and name != job.name}
@@ -229,7 +199,7 @@ class _Present:
                 wish, catalog, provider=self.cloud.provider, without=without, operator_login=self.cloud.login_user)
         return self.choices[key][1]
 
-    def _order(self, job: _Job, flavor: CatalogFlavor, *, families: tuple[str, ...], **chosen: Any) -> Order:
+    def _order(self, job: Job, flavor: CatalogFlavor, *, families: tuple[str, ...], **chosen: Any) -> Order:
         requirement = job.requirement
         return Order(
             name=requirement.name, flavor=flavor, token=token_of(self.cloud, job.scope, requirement.name), families=families,
@@ -237,7 +207,7 @@ class _Present:
             login_user=requirement.login_user, tags={**requirement.tags, MARK: requirement.name}, rules=requirement.rules,
             user_data=requirement.user_data, **chosen)
 
-    def _as_it_is(self, job: _Job, catalog: Catalog) -> None:
+    def _as_it_is(self, job: Job, catalog: Catalog) -> None:
         """The order that a node which is there answers to: on its own network, whatever would be chosen today."""
         node, wish = job.outcome.node, job.requirement.network
         if node is None:
@@ -258,7 +228,7 @@ class _Present:
         flavor = CatalogFlavor(node.id if metal else node.flavor or "", node.name or "" if metal else node.flavor or "", None, None)
         job.order = self._order(job, flavor, families=families, image=None, network=network, zone=node.zone)
 
-    def _foretell(self, job: _Job) -> None:
+    def _foretell(self, job: Job) -> None:
         did, node = job.outcome.did, job.outcome.node
         if node is None:
             did.append("would be made")
@@ -274,7 +244,7 @@ class _Present:
             did.append(f"tags would be set: {', '.join(sorted(changes))}")
 
     # -- making ------------------------------------------------------------------------------------------------
-    def _create(self, job: _Job) -> None:
+    def _create(self, job: Job) -> None:
         """Ask for the node; when what was chosen cannot be had, choose again without it."""
         first: FleetError | None = None
         for attempt in range(10_000 if self.cloud.provider == "metal" else REPICKS + 1):
@@ -294,7 +264,7 @@ class _Present:
             raise AssertionError("first is known here")
         raise first
 
-    def _choose_again(self, job: _Job, order: Order, failure: FleetError, first: FleetError) -> None:
+    def _choose_again(self, job: Job, order: Order, failure: FleetError, first: FleetError) -> None:
         """Raises the failure when choosing again would not help, and one with the first failure's words when nothing is left."""
         if failure.code not in CHOOSE_AGAIN:
             raise failure
@@ -310,87 +280,7 @@ class _Present:
             raise FleetError(nothing.what, why=f"{nothing.why} (first choice: {first.why or first.what})", fix=nothing.fix, code=first.code) from None
         raise failure
 
-    def _wait_running(self, jobs: Sequence[_Job]) -> None:
-        """Until all run, failed or time is out; one look at all of a scope's nodes at a time."""
-        waiting = {(job.scope, str(job.node_id)): job for job in jobs}
-        missing: dict[tuple[str, str], int] = {}
-        seen: dict[tuple[str, str], Status] = {}
-        ends = self.making.clock() + self.making.timeout
-        while waiting:
-            late = self.making.clock() >= ends
-            for scope in dict.fromkeys(scope for scope, _node in waiting):
-                ids = [node for place, node in waiting if place == scope]
-                try:
-                    statuses = self.opened.actions(scope).status(ids)
-                except FleetError as failure:
-                    if failure.transient and not late:
-                        continue  # a cloud that is away for a moment has not lost its nodes
-                    for node in ids:
-                        job = waiting.pop((scope, node))
-                        job.outcome.failure = self._at(job, failure)
-                    continue
-                for node in ids:
-                    key = scope, node
-                    status = statuses.get(node)
-                    # what was made a moment ago may not be listed yet (eventual consistency)
-                    missing[key] = 0 if status else missing.get(key, 0) + 1
-                    if status:
-                        seen[key] = status
-                    job = waiting[key]
-                    if self._arrived(job, status, missing[key]):
-                        del waiting[key]
-                    elif job.node_id != node:
-                        waiting[scope, str(job.node_id)] = waiting.pop(key)
-            if not waiting:
-                return
-            if late:
-                for key, job in waiting.items():
-                    job.outcome.failure = self._at(job, self._too_late(job, seen.get(key)))
-                return
-            self.making.sleep(POLL)
-
-    def _arrived(self, job: _Job, status: Status | None, times_missing: int) -> bool:
-        """Whether waiting for a node is over: it runs, it failed, or it has vanished."""
-        if status is None:
-            if times_missing < UNSEEN or self._superseded(job):
-                return False
-            job.outcome.failure = self._at(job, FleetError(
-                f"make node {job.name}", code="vanished", why=f"the cloud does not know {job.node_id} any more",
-                fix="Somebody or something removed it; run again."))
-            return True
-        if status.state == "running":
-            self.making.say(job.name, f"runs after {self.making.clock() - self.began:.0f} s")
-            return True
-        if status.state == "deleting" and self._superseded(job):
-            return False
-        if status.state in ("error", "deleting", "stopped"):
-            job.outcome.failure = self._at(job, FleetError(
-                f"make node {job.name}", code="node_error", fix="Read the cloud's words; correct the requirement or ask the cloud's operator.",
-                why=f"{job.node_id} went to state {status.state}" + (f": {status.fault}" if status.fault else "")))
-            return True
-        return False
-
-    def _superseded(self, job: _Job) -> bool:
-        """Whether another run has made a node of that name, too, and removed this one as the surplus: then that one is waited for."""
-        try:
-            rows = living(look_up(self.cloud, [job.name], self.making.settings)).get(job.name, [])
-        except FleetError:  # then it is told as it looks from here
-            return False
-        others = [node.id for scope, node in rows if scope == job.scope and node.id != job.node_id and node.tags.get(MARK) == job.name]
-        if len(others) != 1:
-            return False
-        self.making.say(job.name, f"another run made {others[0]} at the same time; waiting for that one")
-        job.outcome.did.append(f"{job.node_id} gave way to {others[0]} of another run")
-        job.node_id, job.others = others[0], True
-        return True
-
-    def _too_late(self, job: _Job, status: Status | None) -> FleetError:
-        told = f"it is {status.state}" + (f" ({status.doing})" if status.doing else "") if status else "it has not shown up"
-        return FleetError(
-            f"make node {job.name}", code="timeout", why=f"waited {self.making.timeout:g} s for {job.node_id} to run; {told}",
-            fix="Raise 'timeout', or ask the cloud why it takes so long.")
-
-    def _finish(self, job: _Job) -> None:
+    def _finish(self, job: Job) -> None:
         """The node runs: settle who made it, see to its address."""
         actions = self.opened.actions(job.scope)
         if job.order is None or job.node_id is None:
@@ -411,7 +301,7 @@ class _Present:
             self.making.say(job.name, word)
 
     # -- after a failure ---------------------------------------------------------------------------------------
-    def _clean_up(self, job: _Job) -> None:
+    def _clean_up(self, job: Job) -> None:
         """Remove what this run has made for a node that failed; a node that was there before, or is another run's, stays."""
         outcome, failure = job.outcome, job.outcome.failure
         if failure is None:
@@ -432,27 +322,27 @@ class _Present:
             told = (trouble.why or trouble.what) if isinstance(trouble, FleetError) else f"{type(trouble).__name__}: {trouble}"
             _add(failure, f"What was made could not be removed ({told}); run again with state: absent.")
 
-    def _clean_unknown(self, job: _Job, failure: FleetError) -> None:
+    def _clean_unknown(self, job: Job, failure: FleetError) -> None:
         """After a request that failed. It may have been carried out all the same, or by another run: such a node stays."""
-        there = living(look_up(self.cloud, [job.name], self.making.settings)).get(job.name)
+        there = living(look_in(self.opened, names=[job.name])).get(job.name)
         if there:
             job.outcome.left = [f"node {node.id}" for _scope, node in there]
             _add(failure, "There is a node of that name now: run again to go on with it, or remove it with state: absent.")
             return
         job.outcome.did += [f"removed {word} after the failure" for word in self.opened.actions(job.scope).clean(job.name)]
 
-    def _remove(self, job: _Job, node_id: str) -> list[str]:
+    def _remove(self, job: Job, node_id: str) -> list[str]:
         """Remove a node and what was made for it, unless another run has made a node of that name meanwhile: then it is its."""
         actions = self.opened.actions(job.scope)
         actions.delete(node_id)
         wait_gone(actions, [node_id], CLEAN_UP, self.making)
-        rows = living(look_up(self.cloud, [job.name], self.making.settings)).get(job.name, [])
+        rows = living(look_in(self.opened, names=[job.name])).get(job.name, [])
         if any(node.id != node_id for _scope, node in rows):
             return []
         return actions.clean(job.name)
 
     # -- at the end --------------------------------------------------------------------------------------------
-    def _tags(self, job: _Job) -> None:
+    def _tags(self, job: Job) -> None:
         """Bring the tags of a node that was there before into line; those nobody asked for stay."""
         node = job.outcome.node
         if node is None:
@@ -462,14 +352,14 @@ class _Present:
         if changes and actions.tag(node.id, changes):
             job.outcome.did.append(f"tags set: {', '.join(sorted(changes))}")
 
-    def _read_again(self, jobs: Sequence[_Job]) -> None:
+    def _read_again(self, jobs: Sequence[Job]) -> None:
         """The nodes as the inventory will show them; an address that was attached may take a moment to be told."""
         began = self.making.clock()
         ends = began + min(self.making.timeout, SHOWN)
         pending = list(jobs)
         while pending:
             late = self.making.clock() >= ends
-            answers = asked(self.cloud, [job.name for job in pending], self.making.settings)
+            answers = self.opened.read(exactly([job.name for job in pending]))
             found = {node.id: node for _scope, node in nodes_of(answers) if node.state not in GONE}
             troubles = {answer.scope: answer.failure.error for answer in answers if answer.failure}
             left = []
@@ -477,18 +367,18 @@ class _Present:
                 job.outcome.node = found.get(str(job.node_id)) or job.outcome.node
                 trouble = troubles.get(job.scope) or troubles.get(None)
                 if trouble and (late or not trouble.transient):
-                    job.outcome.failure = self._at(job, trouble)
+                    fail(self.cloud, job, trouble)
                 elif trouble or not self._shown(job, self.making.clock() - began):
                     left.append(job)
             pending = left
             if pending and late:
                 for job in pending:
-                    job.outcome.failure = self._at(job, _no_address(job, self.making.clock() - began))
+                    fail(self.cloud, job, no_address(job, self.making.clock() - began))
                 return
             if pending:
                 self.making.sleep(POLL)
 
-    def _shown(self, job: _Job, waited: float) -> bool:
+    def _shown(self, job: Job, waited: float) -> bool:
         """Whether the list shows what was asked for. Of a node that only got tags nothing is expected; on a family that nobody
         asked for, and that comes along, no node is lost."""
         if job.order is None:
@@ -498,42 +388,5 @@ class _Present:
             return False
         return has_address(node, wish, job.families) or (waited >= EXTRA and has_address(node, wish, wish.network.families))
 
-    def _at(self, job: _Job, failure: FleetError) -> FleetError:
-        return copied(failure).at(self.cloud.name, job.scope or None)
-
-
-def all_of_one(found: Sequence[tuple[str, Node]], name: str) -> bool:
-    """Whether these nodes were all made for one name in one place, by runs that raced and were ended before they had settled it."""
-    return len({scope for scope, _node in found}) == 1 and all(node.tags.get(MARK) == name for _scope, node in found)
-
-
 def _add(failure: FleetError, fix: str) -> None:
     failure.fix = f"{failure.fix.rstrip('.')}. {fix}" if failure.fix else fix
-
-
-def not_to_be_had(code: str, order: Order, provider: str, catalog: Catalog) -> set[str]:
-    """Ids of what was chosen and turned out not to be had, with what fails with it; none when choosing again would not help."""
-    if code == "image_gone" and order.image:
-        return {order.image.id}
-    if provider == "metal":
-        return {order.flavor.id} if code in ("taken", "capacity") else set()
-    if code == "capacity" and order.network and order.network.zones and order.zone is None:
-        full = set(order.network.zones)  # whatever network of these zones is asked for
-        return {order.network.id, *(network.id for network in catalog.networks if network.zones and full.issuperset(network.zones))}
-    return set()
-
-
-def _no_address(job: _Job, seconds: float) -> FleetError:
-    node, wish = job.outcome.node, job.requirement.network
-    if node is None:
-        return FleetError(f"read node {job.name}", code="timeout", why=f"waited {seconds:.0f} s for the cloud to list {job.node_id}",
-                          fix="Run again; nothing is made twice.")
-    kind = ("a public " if wish.reachable == "public" else "an ") + " and ".join(job.families)
-    return FleetError(
-        f"reach node {job.name}", code="no_address", fix="Look at fleet_why of the node in the inventory, and at 'chosen' in this result.",
-        why=f"waited {seconds:.0f} s for {kind.strip()} address; the cloud shows: {node.why.public_ip}")
-
-
-def token_of(cloud: Cloud, scope: str, name: str) -> str:
-    """A token that is equal for equal requests: of the same name in the same place. At most 64 letters and digits."""
-    return hashlib.sha256(f"{cloud.provider}/{cloud.name}/{scope}/{name}".encode()).hexdigest()[:32]

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from .collect import Answer, Settings, read, run_for
-from .errors import FleetError
+from .errors import FleetError, defect
 from .fleet_file import Cloud, Filters
 from .providers.actions import Actions
 from .providers.registry import PROVIDERS
@@ -33,9 +33,11 @@ class Opened:
         self._actions: dict[str, Actions] = {}
         try:
             self._provider = PROVIDERS[cloud.provider].open(cloud, run_for(cloud, settings))
-            self.scopes: Sequence[str] = self._provider.scopes()
+            self.scopes: Sequence[str] = tuple(self._provider.scopes())
         except FleetError as failure:
             raise failure.at(cloud.name) from None
+        except Exception as surprise:
+            raise defect("open the cloud", surprise).at(cloud.name) from None
 
     def read(self, filters: Filters) -> list[Answer]:
         """The nodes of every scope that pass these filters, whatever those of the fleet file say; failures are answers too."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from .collect import Settings
-from .errors import FleetError
+from .errors import FleetError, defect
 from .fleet_file import Cloud
 from .selection import Choice
 from .shape import Node
@@ -68,9 +68,7 @@ def failures_into(outcome: Outcome, cloud: Cloud, scope: str | None) -> Iterator
     except FleetError as failure:
         outcome.failure = copied(failure).at(cloud.name, scope or None)
     except Exception as surprise:
-        outcome.failure = FleetError(
-            f"see to node {outcome.name}", why=f"{type(surprise).__name__}: {surprise}", code="defect", cloud=cloud.name, scope=scope or None,
-            fix="This is a defect of the collection; please report it with the output of -vvv.")
+        outcome.failure = defect(f"see to node {outcome.name}", surprise).at(cloud.name, scope or None)
 
 
 def at_once(items: Sequence[K], act: Callable[[K], Any], workers: int) -> None:

@@ -13,7 +13,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.collect imp
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Cloud
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import token_of
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.jobs import token_of
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order

@@ -10,7 +10,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import powe
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending import wait_gone
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import token_of
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.jobs import token_of
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.opened import Opened
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Outcome
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK

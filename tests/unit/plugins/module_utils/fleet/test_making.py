@@ -13,7 +13,8 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.ending impo
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.finding import look_up, there
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import Filters
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import present, token_of
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.jobs import token_of
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import present
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Outcome
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Order
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import Requirement

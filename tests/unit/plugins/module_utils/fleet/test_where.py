@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import assemble
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.catalog import Catalog, CatalogFlavor, CatalogImage, CatalogNetwork, meet
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.making import not_to_be_had
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.jobs import not_to_be_had
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_choice import networks_of, pick_network
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import Order
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import NetworkWish
