@@ -93,8 +93,22 @@ def changed(out: str) -> int:
     return int(found[1])
 
 
+@pytest.fixture(scope="session")
+def booted() -> None:
+    """Both machines answer; a lab that came up a moment ago is still booting them."""
+    ends = time.monotonic() + 180
+    for look in (lambda: ssh("echo up", check=False), lambda: member("echo up")):
+        while True:
+            try:
+                assert look() == "up\n"
+                break
+            except AssertionError:
+                assert time.monotonic() < ends, "the rack's machines do not let the install key in"
+                time.sleep(1)
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(booted: None, tmp_path: Path) -> Iterator[Path]:
     """A host as it was before: no firewall, and neither is one left behind."""
     if "record.jsonl" in ssh("ls /var/lib/hybridops-fleet/hardening/firewall 2>/dev/null; true"):
         play(tmp_path, firewall_state="absent")

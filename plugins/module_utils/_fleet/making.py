@@ -388,5 +388,6 @@ class _Present:
             return False
         return has_address(node, wish, job.families) or (waited >= EXTRA and has_address(node, wish, wish.network.families))
 
+
 def _add(failure: FleetError, fix: str) -> None:
     failure.fix = f"{failure.fix.rstrip('.')}. {fix}" if failure.fix else fix
