@@ -39,15 +39,9 @@ options:
     default: {}
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: none
-  platform:
-    description: The hosts it works on.
-    support: full
-    platforms: posix
 """
 
     LOGIN = r"""

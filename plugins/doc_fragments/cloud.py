@@ -61,14 +61,12 @@ requirements:
   - google-auth and requests for C(provider=gce)
 """
 
-    ATTRIBUTES = r"""
+    CHANGES = r"""
 options: {}
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: full
 """
 
@@ -76,11 +74,9 @@ attributes:
 options: {}
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: It changes nothing.
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: none
     details: It changes nothing.
 """

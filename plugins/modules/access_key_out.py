@@ -16,6 +16,7 @@ description:
   - Runs on the controller and works over the host's own ssh connection, with its bastion. Needs neither Python nor facts on the node.
   - Role P(hybridops.fleet.access#role) uses it.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.access
   - hybridops.fleet.access.login
   - hybridops.fleet.access.wait

@@ -19,6 +19,7 @@ description:
   - Runs on the controller and works over the host's own ssh connection, with its bastion. Needs neither Python nor facts on the node.
   - Role P(hybridops.fleet.access#role) uses it.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.access
   - hybridops.fleet.access.wait
 options:
@@ -38,7 +39,6 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: It logs in, and keeps a host key seen for the first time on the controller.
 """

@@ -17,6 +17,7 @@ description:
   - Runs on the controller and works over the host's own ssh connection, with its bastion. Needs neither Python nor facts on the node.
   - Role P(hybridops.fleet.access#role) uses it.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.access
 options:
   users:
@@ -26,7 +27,6 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: It changes nothing.
 """

@@ -19,6 +19,7 @@ description:
   - Runs on the controller and works over the host's own ssh connection, with its bastion. Needs neither Python nor facts on the node.
   - Role P(hybridops.fleet.access#role) uses it.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.access
   - hybridops.fleet.access.login
   - hybridops.fleet.access.wait
@@ -37,6 +38,9 @@ options:
     description: Seconds after which the node takes the change back unless it is confirmed, 10 to 3600.
     type: int
     default: 60
+attributes:
+  diff_mode:
+    support: full
 """
 
 EXAMPLES = r"""

@@ -14,6 +14,8 @@ description:
   - Adds a node, as M(hybridops.fleet.node) returns it, to the inventory of this run with the host variables and groups that the inventory
     plugin P(hybridops.fleet.nodes#inventory) would give it. A node that is there already gets new values.
   - Like M(ansible.builtin.add_host) it runs once for all hosts of a play, and on the controller.
+extends_documentation_fragment:
+  - hybridops.fleet.attributes
 options:
   node:
     description: The node.
@@ -35,15 +37,11 @@ options:
     type: dict
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: none
   platform:
-    description: Where it can run. It runs on the controller.
-    support: full
-    platforms: posix
+    details: It runs on the controller.
 """
 
 EXAMPLES = r"""

@@ -14,6 +14,7 @@ description:
   - Lists what nodes can be made from, with the login user of each image, the role of each network, and why.
   - M(hybridops.fleet.node) chooses from the same lists.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.cloud
   - hybridops.fleet.cloud.info
 options:

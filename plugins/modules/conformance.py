@@ -18,6 +18,8 @@ description:
   - Everything that is made carries the tag C(fleet_conformance), has a name that begins with C(fleet-conformance-), and is removed at the
     end, also when the run is ended by a signal. With O(sweep) what a run that was killed has left is removed later.
   - Playbook C(hybridops.fleet.conformance) runs it. It runs once for all hosts of a play, on the controller.
+extends_documentation_fragment:
+  - hybridops.fleet.attributes
 options:
   fleet:
     description: Path of the fleet file. Without it the environment variable E(HYBRIDOPS_FLEET_FILE) is used.
@@ -115,16 +117,12 @@ options:
     default: 16
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: partial
     details: It says how many nodes it would make on each cloud, or what it would sweep, and asks no question.
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: none
   platform:
-    description: Where it can run. It runs on the controller.
-    support: full
-    platforms: posix
+    details: It runs on the controller.
 requirements:
   - Python >= 3.11
   - The libraries of the clouds, as for M(hybridops.fleet.node)

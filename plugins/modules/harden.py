@@ -17,6 +17,8 @@ description:
     succeeds within O(switch_seconds), the node goes back by itself and the task fails.
   - What everything was before the first run is kept on the node; O(state=absent) brings it back and compares.
   - Roles P(hybridops.fleet.os_hardening#role), P(hybridops.fleet.ssh_hardening#role) and P(hybridops.fleet.firewall#role) use it.
+extends_documentation_fragment:
+  - hybridops.fleet.attributes
 options:
   area:
     description: What to harden.
@@ -66,15 +68,9 @@ options:
     default: 60
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: full
-  platform:
-    description: The hosts it works on.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

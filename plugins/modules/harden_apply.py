@@ -14,6 +14,8 @@ description:
   - Works through a list of items (files, keys of files, permissions, kernel settings, units) in one call, and keeps on the node what
     everything was before the first run, below C(/var/lib/hybridops-fleet/hardening).
   - M(hybridops.fleet.harden) decides which items a node needs and calls it.
+extends_documentation_fragment:
+  - hybridops.fleet.attributes
 options:
   area:
     description: Part of the hardening, each of which has a record of its own.
@@ -46,15 +48,9 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: full
-  platform:
-    description: The hosts it works on.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -14,6 +14,8 @@ description:
   - Reads in one call the release, kind of machine, kernel, accounts, who Ansible is connected as, sudo, OpenSSH and what its configuration comes
     to, packages, units, mounts, networks, listening ports, tables of the packet filter and the workloads that show. Changes nothing.
   - M(hybridops.fleet.harden) calls it by itself.
+extends_documentation_fragment:
+  - hybridops.fleet.attributes
 options:
   sysctl:
     description: Keys of kernel settings whose running values are wanted.
@@ -37,15 +39,9 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: none
-  platform:
-    description: The hosts it works on.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,8 @@ author:
 description:
   - Writes one file of JSON for the host and builds the page C(index.html) anew, on which the hosts of the folder stand side by side.
   - Runs on the controller; the node is not asked. It also writes in check mode, as reports are what a check is for, and never counts as a change.
+extends_documentation_fragment:
+  - hybridops.fleet.attributes
 options:
   area:
     description: Part of the hardening that the rows tell of. Rows of other areas stay in the host's file.
@@ -38,15 +40,9 @@ options:
     default: {}
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in check_mode, when in diff mode.
     support: none
-  platform:
-    description: The hosts it works on.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -20,8 +20,9 @@ description:
   - A node that could not be made leaves nothing behind, unless O(keep_failed) says so.
   - On metal a free machine that meets the requirement is bound instead of made, and released instead of removed.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.cloud
-  - hybridops.fleet.cloud.attributes
+  - hybridops.fleet.cloud.changes
 options:
   name:
     description:

@@ -14,6 +14,7 @@ description:
   - Lists nodes of one cloud of a fleet file as the inventory plugin P(hybridops.fleet.nodes#inventory) shows them, for plays whose
     inventory is another one, and for what has changed since the inventory was read.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.cloud
   - hybridops.fleet.cloud.info
 options:

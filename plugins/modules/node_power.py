@@ -15,8 +15,9 @@ description:
     them at once, and waited for together.
   - A node that fails does not keep the others; the failures are reported one by one.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.cloud
-  - hybridops.fleet.cloud.attributes
+  - hybridops.fleet.cloud.changes
 options:
   names:
     description: Names of nodes. Shell patterns are possible; a name without a pattern must exist.

@@ -14,8 +14,9 @@ description:
   - Sets or removes tags (labels on Google Compute Engine, metadata on OpenStack) of one node. Others stay as they are.
   - The inventory reads some tags as your word, for example C(fleet_login_user), C(fleet_ssh_port) and C(fleet_public_ip).
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.cloud
-  - hybridops.fleet.cloud.attributes
+  - hybridops.fleet.cloud.changes
 options:
   id:
     description: Id of the node.

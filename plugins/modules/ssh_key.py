@@ -19,8 +19,9 @@ description:
   - With O(state=absent) the key is taken out of all these places. The file with the private part is removed when it is named.
     The node itself still knows the key; role P(hybridops.fleet.access#role) takes it out there and proves it.
 extends_documentation_fragment:
+  - hybridops.fleet.attributes
   - hybridops.fleet.cloud
-  - hybridops.fleet.cloud.attributes
+  - hybridops.fleet.cloud.changes
 options:
   name:
     description: Name of the key. Use one key for each node, named after it.
