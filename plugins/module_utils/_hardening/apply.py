@@ -34,7 +34,7 @@ def perform(system: System, request: Request) -> dict[str, Any]:
         engine = Engine(system, record, check=request.check, guard=switch)
         packages = _packages(record)
         if request.state == "absent":
-            return dict(engine.restore(), packages=packages)
+            return dict(engine.restore(), packages=packages, put_back=put_back)
         if not request.check:
             for name in request.installed:
                 record.remember("package:" + name, [], "installed")

@@ -61,7 +61,10 @@ unit() { # NAME STATE RUNS
   disabled) systemctl -q disable "$1" ;;
   esac
   case $3 in
-  yes) systemctl $block start "$1" ;;
+  yes)
+    if [ -z "$block" ]; then systemctl daemon-reload; fi # its file may have come back a moment ago
+    systemctl $block start "$1"
+    ;;
   no) systemctl $block stop "$1" ;;
   esac
 }
@@ -129,8 +132,10 @@ confirm() { # NONCE
     say "gone $(cat "$RUN/switched-back" 2>/dev/null)"
     return
   fi
+  empty=
   kept 9>&-
   away
+  if [ -n "$empty" ]; then rmdir "$empty" "$(dirname "$empty")" 2>/dev/null; fi
   stop_waiting "$waiter"
   if systemd_runs; then systemctl daemon-reload 9>&-; fi
   rm -f "$RUN/switched-back"

@@ -38,6 +38,13 @@ def plan(system: System, item: Item) -> Plan:
     return Plan(changes, not_possible="no systemd runs here, so nothing loads the table at boot")
 
 
+def loads(system: System, table: str) -> Step:
+    """The step that brings a table ("inet name") back as the kernel has it now, be it that there is none."""
+    family, _blank, name = table.partition(" ")
+    item = {"family": family, "name": name}
+    return _loads(item, _listing(system, item))
+
+
 def replaced(item: Item, listing: str) -> str:
     """A listing as text that makes the table or replaces it."""
     head = f"table {_table(item)}\n"
@@ -53,12 +60,16 @@ def _load(system: System, item: Item, live: str, wanted: str) -> Change:
         _remember(system, item)
 
     def back(keep: undo.Keep) -> list[Step]:
-        if not live:
-            return [_gone(item)]
-        return [{"do": "command", "words": ["sh", "-c", 'printf "%s" "$1" | nft -f -', "sh", replaced(item, live)]}]
+        return [_loads(item, live)]
 
     table = _table(item)
     return Change("nft:" + table, back, act, before=live, after=wanted, detail=f"table {table} {'replaced' if live else 'made'}")
+
+
+def _loads(item: Item, live: str) -> Step:
+    if not live:
+        return _gone(item)
+    return {"do": "command", "words": ["sh", "-c", 'printf "%s" "$1" | nft -f -', "sh", replaced(item, live)]}
 
 
 def _gone(item: Item) -> Step:
