@@ -199,8 +199,8 @@ def test_the_page_shows_hosts_side_by_side_and_nothing_of_a_host_is_markup() -> 
     assert by_name["banner"]["status"] == "changed"
     assert by_name["root_console"]["status"] == "left_out"
     assert by_name["password_quality"]["status"] == "changed"  # its package came
-    hosts = [report.host(name, {**known, "workloads": {"docker": "<b>runs"}}, {"os": report.area("strict", rows, check=False, when="now")})
-             for name in ("one", "<script>two")]
+    told = report.area(report.Said("strict", "present", rows), {}, check=False, when="now")
+    hosts = [report.host(name, {**known, "workloads": {"docker": "<b>runs"}}, {"os": told}, {}) for name in ("one", "<script>two")]
     page = report.page(hosts)
     assert "<script>" not in page
     assert "<b>runs" not in page
@@ -212,3 +212,16 @@ def test_arguments_of_the_kernel_are_whole_words() -> None:
     for profile in PROFILES:
         for word in profiles.controls(DATA, profile, {}, {})["boot_arguments"].values["arguments"]:
             assert "=" in word, (profile, word)
+
+
+def test_a_refusal_is_reported_beside_what_still_holds() -> None:
+    rows = [{"control": "banner", "title": "A warning", "status": "changed", "why": "", "notes": [], "refs": {}, "details": []}]
+    before = report.area(report.Said("strict", "present", rows, guard="confirmed"), {}, check=False, when="then")
+    after = report.area(report.Said("baseline", "present", [], "web: would lock <b>Ansible out"), before, check=False, when="now")
+    assert after["controls"] == rows and after["profile"] == "strict" and after["when"] == "now"
+    page = report.page([report.host("one", {}, {"os": after}, {"system": "Debian 12", "areas": {}})])
+    assert "web: would lock &lt;b&gt;Ansible out" in page and "Debian 12" in page
+    never = report.area(report.Said("strict", "present", [], "cannot be reached"), {}, check=False, when="now")
+    assert "cannot be reached" in report.page([report.host("two", {}, {"os": never}, {})])
+    gone = report.area(report.Said("", "absent", []), after, check=False, when="later")
+    assert gone["controls"] == [] and "as it was before hardening" in report.page([report.host("one", {}, {"os": gone}, {})])
