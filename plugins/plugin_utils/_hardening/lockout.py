@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
+SSH = ("ssh", "ansible.builtin.ssh", "ansible.legacy.ssh")
 PASSWORDS = ("passwordauthentication", "kbdinteractiveauthentication", "challengeresponseauthentication")
 
 
@@ -108,21 +109,6 @@ def _passwords(login: Login, now: Mapping[str, Sequence[str]], after: Mapping[st
     if off and not login.keys and not login.other_ways:
         return [f"{login.user} has no authorized key and would be left without a password login: give it the fleet's key first (role access)"]
     return []
-
-
-def sudo(login: Login, *, asks_nothing_now: bool, has_password: bool) -> list[str]:
-    """Why Ansible could not become root any more when sudo is to ask for passwords. asks_nothing_now: some rule lets the account in without one;
-    has_password: Ansible has the password for sudo."""
-    if login.user == "root" or not asks_nothing_now or has_password:
-        return []
-    return [f"sudo lets {login.user} work without a password, and Ansible has none for it: leave the rule, or set ansible_become_password"]
-
-
-def source(login: Login, allowed: Sequence[str], what: str) -> list[str]:
-    """Why the connection of Ansible would not be let in by a list of addresses and networks."""
-    if not login.address or not allowed or any(_address_in(login.address, one) is not False for one in allowed):
-        return []
-    return [f"Ansible comes from {login.address}, which is not in {what} ({', '.join(allowed)})"]
 
 
 def key_types(login: Login, now: Mapping[str, Sequence[str]], after: Mapping[str, str]) -> list[str]:

@@ -12,6 +12,7 @@ import json
 import os
 
 from .. import undo
+from ..facts import network
 from ..plan import Change, Item, Plan
 from ..system import System
 from ..undo import Step
@@ -19,6 +20,8 @@ from ..undo import Step
 WANTS = "/etc/systemd/system/multi-user.target.wants/"
 LOADED = "/run/hybridops-fleet-firewall.json"
 """How the kernel showed the table right after it was loaded; asked only where no namespace can be had."""
+MOST = 20000
+"""Connections that are open and kept so."""
 
 
 def plan(system: System, item: Item) -> Plan:
@@ -54,7 +57,7 @@ def replaced(item: Item, listing: str) -> str:
 # ---------------------------------------------------------------------------------------------------- details
 def _load(system: System, item: Item, live: str, wanted: str) -> Change:
     def act() -> None:
-        answer = system.run(["nft", "-f", "-"], item["content"])
+        answer = system.run(["nft", "-f", "-"], item["content"] + "".join(_open_now(system, item)))
         if answer.rc:
             raise ValueError("nft: " + " ".join((answer.err or answer.out).split())[:500])
         _remember(system, item)
@@ -64,6 +67,16 @@ def _load(system: System, item: Item, live: str, wanted: str) -> Change:
 
     table = _table(item)
     return Change("nft:" + table, back, act, before=live, after=wanted, detail=f"table {table} {'replaced' if live else 'made'}")
+
+
+def _open_now(system: System, item: Item) -> list[str]:
+    """Commands that put the connections that are open now into the sets for them, so that none is cut."""
+    found: dict[int, list[str]] = {4: [], 6: []}
+    for row in network.established(system)[:MOST]:
+        source = row["source"].split("%")[0]
+        found[6 if ":" in source else 4].append("{} . {} . {}".format(source, row["source_port"], row["port"]))
+    return ["add element {} open_before{} {{ {} }}\n".format(_table(item), family, ", ".join(sorted(set(rows))))
+            for family, rows in found.items() if rows and f"set open_before{family} " in item["content"]]
 
 
 def _loads(item: Item, live: str) -> Step:

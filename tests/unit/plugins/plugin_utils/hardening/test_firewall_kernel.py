@@ -125,6 +125,53 @@ def test_an_open_connection_lives_on_when_the_rules_are_made_and_replaced(net: N
         server.wait(10)
 
 
+TAKES = """
+import socket
+client = socket.create_connection(("203.0.113.9", 5000), 5)
+print("open", flush=True)
+print(client.recv(100).decode(), end="", flush=True)
+"""
+GIVES = """
+import socket, sys
+server = socket.create_server(("203.0.113.9", 5000))
+print("ready", flush=True)
+connection, _address = server.accept()
+sys.stdin.readline()
+connection.send(b"an answer that took its time\\n")
+sys.stdin.readline()
+"""
+
+
+def test_what_was_open_before_the_first_rules_goes_on_though_it_is_let_in_no_more(net: Namespaces, tmp_path: Path) -> None:
+    """By a kernel that had followed no connection until then: a session of somebody who is shut out now, and one that the host has opened itself
+    and on which it waits for an answer."""
+    server, gives = net.start("h", LISTEN), net.start("o", GIVES)
+    assert server.stdout and gives.stdout and gives.stdin and server.stdout.readline() == gives.stdout.readline() == "ready\n"
+    client, takes = net.start("o", TALK), net.start("h", TAKES)
+    assert client.stdin and client.stdout and takes.stdout and takes.stdout.readline() == "open\n"
+    try:
+        client.stdin.write("before\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == "before\n"
+        content = given.table(given.facts(("eth0", ("203.0.113.5/24",))), given.options(ME, ssh_from=["198.51.100.0/24"]))
+        system = net.system(tmp_path)
+        (tmp_path / "proc/net").mkdir(parents=True)
+        (tmp_path / "proc/net/tcp").write_text(net.run("h", "cat", "/proc/net/tcp"))
+        item = {"kind": "nft_table", "family": nft.FAMILY, "name": nft.TABLE, "unit": firewall.UNIT, "content": content}
+        nft_table.plan(system, item).changes[0].act()
+        client.stdin.write("after\n")
+        client.stdin.flush()
+        gives.stdin.write("\n")
+        gives.stdin.flush()
+        assert client.stdout.readline() == "after\n" and takes.stdout.readline() == "an answer that took its time\n"
+        assert net.reach("o", [("203.0.113.9", "203.0.113.5", "tcp", 22)]) == [False]
+        assert not nft_table.plan(system, item).changes, "what was open before makes the next run load it again"
+    finally:
+        for process in (client, gives, takes, server):
+            process.kill()
+            process.wait(10)
+
+
 def test_nothing_slips_through_while_the_table_is_replaced(net: Namespaces) -> None:
     net.load(given.table(FACTS, options()))
     script = """

@@ -94,15 +94,6 @@ def test_what_the_configuration_refuses_already_is_refused_too() -> None:
     assert len(told) == 1 and "would be refused by DenyUsers fleet" in told[0]
 
 
-def test_sudo_and_sources() -> None:
-    assert "ansible_become_password" in lockout.sudo(login(), asks_nothing_now=True, has_password=False)[0]
-    assert not lockout.sudo(login(), asks_nothing_now=True, has_password=True)
-    assert not lockout.sudo(login(user="root"), asks_nothing_now=True, has_password=False)
-    assert "203.0.113.9" in lockout.source(login(), ["10.0.0.0/8", "2001:db8::/32"], "firewall_ssh_from")[0]
-    assert not lockout.source(login(), ["203.0.113.0/24"], "firewall_ssh_from")
-    assert not lockout.source(login(), ["office.example.org"], "firewall_ssh_from")
-
-
 def test_what_the_facts_tell_of_the_login() -> None:
     facts = {"login": {"user": "fleet", "address": "203.0.113.9", "to_port": "2201", "today": 20000},
              "accounts": [{"name": "fleet", "groups": ["fleet"], "shell": "/bin/bash", "expires": 19000}],

@@ -225,3 +225,26 @@ def test_a_refusal_is_reported_beside_what_still_holds() -> None:
     assert "cannot be reached" in report.page([report.host("two", {}, {"os": never}, {})])
     gone = report.area(report.Said("", "absent", []), after, check=False, when="later")
     assert gone["controls"] == [] and "as it was before hardening" in report.page([report.host("one", {}, {"os": gone}, {})])
+
+
+@pytest.mark.parametrize(("values", "connection", "words"), [
+    ({"noexec": True}, Connection("ssh", "debian"), "starts others"),
+    ({"requiretty": True}, Connection("ssh", "debian", pipelining=True), "ansible_pipelining: false"),
+    ({"requiretty": True}, Connection("ssh", "debian"), ""), ({"requiretty": True}, Connection("local", "debian", pipelining=True), ""),
+    ({"noexec": True}, Connection("ssh", "root", become=False), ""), ({"noexec": True}, Connection("ssh", "debian", become_method="su"), "")])
+def test_a_sudo_that_ansible_could_not_use_is_refused(values: dict[str, Any], connection: Connection, words: str) -> None:
+    if not words:
+        assert decided(values={"sudo": values}, connection=connection)["sudo"].apply
+        return
+    with pytest.raises(FleetError, match=words) as failure:
+        decided(values={"sudo": values}, connection=connection)
+    assert failure.value.code == "lockout"
+    assert decided(values={"sudo": values}, controls={"sudo": False}, connection=connection)
+
+
+def test_an_account_whose_keys_may_come_from_elsewhere_keeps_its_shell() -> None:
+    people = [account("root", 0), account("deploy", 900)]
+    assert [item["name"] for item in decided(accounts=people)["system_accounts"].items] == ["deploy"]
+    for keyword in ("authorizedkeyscommand", "trustedusercakeys"):
+        decision = decided(accounts=people, sshd={"root": {keyword: ["/etc/ssh/x"]}})["system_accounts"]
+        assert not decision.items and keyword.lower() in decision.notes[0].lower()
