@@ -82,6 +82,14 @@ EXAMPLES = r"""
     data: roles/os_hardening/vars
     profile: strict
   become: true
+  register: done
+
+- name: As it was before the first run
+  hybridops.fleet.harden:
+    area: os
+    data: roles/os_hardening/vars
+    state: absent
+  become: true
 """
 
 RETURN = r"""

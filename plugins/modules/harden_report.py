@@ -65,6 +65,9 @@ EXAMPLES = r"""
     folder: hardening-report
     profile: strict
     rows: "{{ done.report }}"
+    facts: "{{ done.facts }}"
+    guard: "{{ done.guard }}"
+    failure: "{{ done.msg if done is failed else '' }}"
 """
 
 RETURN = r"""

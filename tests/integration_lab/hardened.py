@@ -18,7 +18,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
 
-from fleetlab.core import Lab  # noqa: E402
+from fleetlab.core import Lab, LabError  # noqa: E402
 from fleetlab.hosts import image, netns  # noqa: E402
 from fleetlab.hosts.endpoint import inside  # noqa: E402
 from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
@@ -40,6 +40,7 @@ printf '#!/bin/sh\\n%s\\n' '{}' >/usr/local/bin/shut; chmod 755 /usr/local/bin/s
 OPEN_AGAIN = "sed -i '/usr.local.bin.shut/d' /etc/pam.d/sshd /etc/pam.d/sudo; rm -f /usr/local/bin/shut; pkill -f daemon-reload-loop; true"
 needs_lab = pytest.mark.skipif(
     os.geteuid() != 0 or not netns.exists(Place(LAB.root).core), reason="there is no running lab with hosts: tests/lab up --only metal --hosts")
+__all__ = ["LabError", "Machine", "Rack"]
 
 
 def role(name: str, **variables: Any) -> str:
