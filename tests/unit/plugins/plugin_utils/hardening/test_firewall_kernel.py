@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,6 +213,49 @@ def test_icmp_that_networks_need_works_on_both_families(net: Namespaces) -> None
 
 
 # ---------------------------------------------------------------------------------------------------- containers
+HEARS = """
+import socket, sys
+address, port = sys.argv[1], int(sys.argv[2])
+one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+one.bind((address, port))
+one.settimeout(5)
+print("ready", flush=True)
+try:
+    print(one.recv(100).decode(), flush=True)
+except TimeoutError:
+    print("nothing", flush=True)
+"""
+SAYS = """
+import socket, sys, time
+address, port, mine = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+one.bind(("::" if ":" in address else "", mine))
+for count in range(20):  # addresses of the link are tried out before they are used
+    try:
+        one.sendto(b"an offer", socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0][4])
+    except OSError:
+        pass
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize(("kind", "port", "mine", "comes"), [
+    ("unicast", 68, 67, True), ("broadcast", 68, 67, True), ("unicast", 68, 6700, False), ("link", 546, 547, True), ("global", 546, 547, False)])
+def test_leases_are_kept(net: Namespaces, kind: str, port: int, mine: int, comes: bool) -> None:
+    """DHCP from a server's port only, DHCPv6 from the link only."""
+    net.load(given.table(FACTS, options(profile="strict")))
+    rows = json.loads(net.run("h", "ip", "-json", "-6", "address", "show", "dev", "eth0"))[0]["addr_info"]
+    link = next(row["local"] for row in rows if row["scope"] == "link")
+    listen, to = {"unicast": ("0.0.0.0", "203.0.113.5"), "broadcast": ("0.0.0.0", "203.0.113.255"), "link": ("::", f"{link}%eth0"),
+                  "global": ("::", "2001:db8::5")}[kind]
+    hears = net.start("h", HEARS, listen, str(port))
+    assert hears.stdout and hears.stdout.readline() == "ready\n"
+    net.run("o", sys.executable, "-S", "-c", SAYS, to, str(port), str(mine))
+    assert hears.stdout.readline() == ("an offer\n" if comes else "nothing\n")
+    hears.wait(10)
+
+
 def test_published_ports_reach_their_container_as_the_engine_says(net: Namespaces) -> None:
     net.load(DOCKER)
     probe = [("203.0.113.9", "203.0.113.5", "tcp", 8080)]
