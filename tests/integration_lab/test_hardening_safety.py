@@ -129,7 +129,7 @@ def test_a_restore_that_shuts_the_door_is_taken_back(rack: Rack, machine: Machin
 # ---------------------------------------------------------------------------------------------------- the firewall
 def test_the_firewall_is_there_again_after_a_boot_and_two_runs_do_not_mix(rack: Rack, machine: Machine, play: Play, tmp_path: Path) -> None:
     rules = {"fleet_firewall_rules": [{"name": "web", "port": 80}]}
-    folder = tmp_path / "second controller"
+    folder = tmp_path / "b"  # short, for ssh's sockets lie below it
     folder.mkdir()
     other = Play(folder, rack)
     with subprocess.Popen(other.command([machine], FIREWALL, (), dict(rules)), cwd=folder, env=other.environment(), text=True,

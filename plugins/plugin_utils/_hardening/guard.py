@@ -84,9 +84,9 @@ class Guard:
             code="switch", fix="Run again; raise the seconds of the switch where logins take long.")
 
     def _state(self) -> str:
-        for pause in (2.0, 4.0, 8.0, 0.0):
+        for pause in (2.0, 4.0, 0.0):
             for run in (self.open, self.fresh):
-                words = _word(run(command("state"), 20.0).out)
+                words = _word(run(command("state"), 10.0).out)
                 if words.startswith("calm"):
                     return "What was guarded is as it was before"
                 if words.startswith("armed"):
