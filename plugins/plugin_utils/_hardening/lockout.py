@@ -29,7 +29,7 @@ class Login:
     address: str = ""
     to_address: str = ""
     port: int = 22
-    groups: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = ()
     shell: str = ""
     keys: int = 0
     other_ways: tuple[str, ...] = ()
@@ -53,12 +53,18 @@ def of(facts: Mapping[str, Any], *, by_password: bool, port: int | None, access:
     today, expires = login.get("today"), account.get("expires")
     return Login(
         user=user, address=str(login.get("address") or ""), to_address=str(login.get("to_address") or ""),
-        port=int(login.get("to_port") or port or 22), groups=tuple(account.get("groups") or ()), shell=str(account.get("shell") or ""),
+        port=int(login.get("to_port") or port or 22), groups=_groups(login, account), shell=str(account.get("shell") or ""),
         keys=int(access.get("keys") or 0), other_ways=tuple(access.get("other_ways") or ()), by_password=by_password,
         locked=bool(access.get("locked")), loose=tuple(access.get("loose") or ()),
         expired=bool(today and expires is not None and 0 < expires <= today), aged=_aged(account, today),
         method=str(login.get("method") or ""), key=str(login.get("key") or ""), fingerprint=str(login.get("print") or ""),
         types=tuple(access.get("types") or ()), rsa_bits=access.get("rsa_bits") or {})
+
+
+def _groups(login: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """None when it is not known: an account of a directory, whose groups the node does not tell."""
+    found = login.get("groups") or account.get("groups")
+    return tuple(found) if found else None
 
 
 def _aged(account: Mapping[str, Any], today: Any) -> bool:
@@ -138,9 +144,9 @@ def refuse(host: str, area: str, told: Sequence[str]) -> None:
                          fix="Mend that, or leave the control out, and run again.")
 
 
-def allowed(user: str, groups: Sequence[str], address: str, lists: Mapping[str, Sequence[str]]) -> tuple[bool | None, str]:
+def allowed(user: str, groups: Sequence[str] | None, address: str, lists: Mapping[str, Sequence[str]]) -> tuple[bool | None, str]:
     """What sshd's four lists say of an account: (True, ""), (False, the list that shuts it out) or (None, ...) when a name in a list would have to be
-    resolved. lists: keyword in small letters -> patterns, those of all lines together."""
+    resolved, or its groups are not known. lists: keyword in small letters -> patterns, those of all lines together."""
     def found(name: str) -> list[bool | None]:
         return [_user(one, user, address) if name.endswith("users") else _group(one, groups) for one in lists.get(name) or ()]
 
@@ -231,8 +237,8 @@ def _user(pattern: str, user: str, address: str) -> bool | None:
     return _address_in(address, host)
 
 
-def _group(pattern: str, groups: Sequence[str]) -> bool:
-    return any(_name(pattern, group) for group in groups)
+def _group(pattern: str, groups: Sequence[str] | None) -> bool | None:
+    return None if groups is None else any(_name(pattern, group) for group in groups)
 
 
 def _name(pattern: str, name: str) -> bool:

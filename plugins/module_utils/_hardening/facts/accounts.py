@@ -3,6 +3,7 @@
 """Accounts, who is logged in for Ansible, and what sudo allows."""
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import time
@@ -50,7 +51,7 @@ def crontabs(system: System) -> list[str]:
 
 def login(system: System) -> dict[str, Any]:
     """user: the account that Ansible is connected as, before it became root; address, port, to_address, to_port of its ssh connection, None
-    where it is none; method, key, print, config: see ``session``; today: days since 1970."""
+    where it is none; groups: names, None where they cannot be told; method, key, print, config: see ``session``; today: days since 1970."""
     me = pwd.getpwuid(os.getuid()).pw_name
     seen = session.about(system)
     user = seen["user"] or os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or me
@@ -59,7 +60,17 @@ def login(system: System) -> dict[str, Any]:
     fields = words if len(words) == 4 else [None] * 4
     told.update(address=fields[0], port=fields[1], to_address=fields[2], to_port=fields[3])
     told.update((name, seen[name]) for name in ("method", "key", "print", "config"))
+    told["groups"] = _groups(user)
     return told
+
+
+def _groups(user: str) -> list[str] | None:
+    """Names of all its groups, those of a directory too; None where they cannot be told."""
+    try:
+        numbers = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
+        return [grp.getgrgid(number).gr_name for number in numbers]
+    except (KeyError, OSError):
+        return None
 
 
 def count_keys(system: System, found: list[dict[str, Any]], patterns: list[str]) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import tempfile
 from typing import Any, Mapping
@@ -59,7 +60,7 @@ def _socket(system: System) -> dict[str, Any]:
 def access(system: System, user: str, values: sshd_copy.Values, modes: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Where sshd looks for the keys of an account, how many it finds there and of which types, the bits of RSA keys by fingerprint, and what
     StrictModes would object to. modes: permissions that paths would have."""
-    home = next((line.split(":")[5] for line in system.text("/etc/passwd").splitlines() if line.split(":")[0] == user and line.count(":") == 6), "")
+    home = _home(system, user)
     files: list[str] = []
     loose: list[str] = []
     keys = 0
@@ -82,6 +83,16 @@ def access(system: System, user: str, values: sshd_copy.Values, modes: Mapping[s
     return {"user": user, "files": files, "keys": keys, "types": types, "rsa_bits": bits,
             "other_ways": others, "loose": loose, "locked": field.startswith("!"),
             "password": bool(field) and field[0] not in "!*"}
+
+
+def _home(system: System, user: str) -> str:
+    """Also of an account that comes from a directory."""
+    rows = (line.split(":") for line in system.text("/etc/passwd").splitlines())
+    home = next((fields[5] for fields in rows if fields[0] == user and len(fields) == 7), "")
+    try:
+        return home or ("" if system.root else pwd.getpwnam(user).pw_dir)
+    except KeyError:
+        return ""
 
 
 def _rsa_bits(system: System, path: str) -> dict[str, int]:

@@ -76,6 +76,7 @@ def test_it_is_told_beforehand(who: Login, wanted: dict[str, str], words: str) -
     (login(types=("ssh-dss",), other_ways=("trustedusercakeys",)), {"pubkeyacceptedalgorithms": "ssh-ed25519"}),
     (login(method="publickey", key="RSA", fingerprint="SHA256:b", rsa_bits={"SHA256:a": 2048, "SHA256:b": 4096}), {"requiredrsasize": "3072"}),
     (login(types=("ssh-rsa", "ssh-ed25519"), rsa_bits={"SHA256:a": 2048}), {"requiredrsasize": "3072"}),
+    (login(groups=None), {"allowgroups": "directory-admins"}), (login(groups=None), {"denygroups": "directory-guests"}),
     (login(address=""), {"allowusers": "fleet@10.0.0.0/8"})])
 def test_what_lets_it_in_or_cannot_be_known_is_not_refused(who: Login, wanted: dict[str, str]) -> None:
     assert lockout.sshd(who, NOW, wanted) == []
@@ -100,6 +101,8 @@ def test_what_the_facts_tell_of_the_login() -> None:
              "sshd": {"access": {"keys": 2, "other_ways": [], "locked": True}}}
     found = lockout.of(facts, by_password=False, port=None)
     assert (found.port, found.keys, found.locked, found.expired, found.groups) == (2201, 2, True, True, ("fleet",))
+    assert lockout.of({**facts, "accounts": []}, by_password=False, port=None).groups is None
+    assert lockout.of({**facts, "login": {"user": "fleet", "groups": ["of-a-directory"]}}, by_password=False, port=None).groups == ("of-a-directory",)
     assert "past its end" in lockout.sshd(found, {**NOW, "usepam": ["no"]}, {"usepam": "yes"})[0]
 
 
