@@ -28,10 +28,12 @@ def settings(**values: str) -> dict[str, Any]:
 
 
 STRICT = {"ssh_hardening_profile": "strict"}
-NO_PAM = f"echo 'UsePAM no' >{DROP_IN}; systemctl reload ssh; usermod -p '*' debian"
+SUDO = "echo 'Defaults !pam_acct_mgmt' >/etc/sudoers.d/account"
+"""Lets an account go on that PAM finds at its end, so that it is sshd alone who asks."""
+NO_PAM = f"{SUDO}; echo 'UsePAM no' >{DROP_IN}; systemctl reload ssh; usermod -p '*' debian"
 CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "a list that the running server has not read yet": (f"echo 'DenyUsers debian' >{DROP_IN}", SSH, {}, "would be refused by DenyUsers debian"),
-    "a list in a Match block": (f"printf 'Match User debian\\nAllowGroups nobody-has-it\\n' >{DROP_IN}; systemctl reload ssh", SSH, {},
+    "a list in a Match block": (f"printf 'Match User debian\\nAllowGroups nobody-has-it\\n' >{DROP_IN}", SSH, {},
                                 "would not be let in by AllowGroups nobody-has-it"),
     "a list in an included file": (f"mkdir -p /etc/ssh/more; echo 'AllowUsers somebody' >/etc/ssh/more/a.conf; echo 'Include more/*.conf' >{DROP_IN}",
                                    SSH, {}, "would not be let in by AllowUsers somebody"),
@@ -42,7 +44,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "a terminal that sudo wants": ("true", OS, {"os_hardening_values": {"sudo": {"requiretty": True}}}, "set ansible_pipelining: false"),
     "programs that sudo does not start": ("true", OS, {"os_hardening_values": {"sudo": {"noexec": True}}}, "starts others"),
 }
-AS_BEFORE = "chage -M -1 -E -1 -d 2026-01-01 debian; usermod -s /bin/bash debian; chmod 755 /home/debian; rm -rf /etc/ssh/more"
+AS_BEFORE = "chage -M -1 -E -1 -d 2026-01-01 debian; usermod -s /bin/bash debian; chmod 755 /home/debian; rm -rf /etc/ssh/more /etc/sudoers.d/account"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -58,7 +60,7 @@ def test_refused_with_its_reason_and_nothing_touched(case: str, rack: Rack, mach
         rack.root(machine, AS_BEFORE)
 
 
-@pytest.mark.parametrize("prepare", [SHUT.format("exit 1"), "chage -E 2020-01-01 debian", "usermod -s /usr/sbin/nologin debian",
+@pytest.mark.parametrize("prepare", [SHUT.format("exit 1"), f"{SUDO}; chage -E 2020-01-01 debian", "usermod -s /usr/sbin/nologin debian",
                                      "chmod 777 /home/debian"], ids=["PAM", "expired", "shell", "StrictModes"])
 def test_an_open_connection_hides_no_dead_login(prepare: str, rack: Rack, machine: Machine, play: Play) -> None:
     rack.root(machine, AS_BEFORE)
@@ -84,7 +86,8 @@ def test_by_the_key_that_let_it_in_and_no_other(rack: Rack, machine: Machine, pl
     short = key(tmp_path, "short", "-t", "rsa", "-b", "2048")
     rack.root(machine, f"echo '{short.with_suffix('.pub').read_text().strip()}' >>/home/debian/.ssh/authorized_keys")
     own = {machine.name: {"ansible_ssh_private_key_file": str(short), "ansible_ssh_extra_args": "-o IdentitiesOnly=yes"}}
-    out = play.run(machine, SSH, ok=False, own=own, **settings(RequiredRSASize="3072"))
+    alone = {"ansible_ssh_args": "-o ControlMaster=no -o ControlPath=none"}
+    out = play.run(machine, SSH, ok=False, own=own, **alone, **settings(RequiredRSASize="3072"))
     assert "logs in by an RSA key of 2048 bits" in out, out[-3000:]
     play.run(machine, SSH, **settings(RequiredRSASize="3072"))
     assert opens(rack, machine)
