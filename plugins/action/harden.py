@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
             said, code = str(failure), failure.code
         except AnsibleConnectionFailure as failure:  # a failure like others, so that the report tells of it, too
             said, code = f"{self.host}: cannot be reached: {plain(str(failure))}", "unreachable"
-        return {**result, "failed": True, "msg": said, "code": code, "facts": self._seen, "report": []}
+        return {**result, "failed": True, "msg": said, "code": code, "facts": _for_report(self._seen), "report": []}
 
     # ------------------------------------------------------------------------------------------------ the three states
     def _work(self) -> dict[str, Any]:
@@ -72,7 +72,8 @@ class ActionModule(ActionBase):
             if (come or go) and not self._task.check_mode:
                 self._apply(items=[], installed=come, removed=go)  # kept before they come and go, so that a restore knows them
             return told
-        return {**told, **self._bring_about(decisions, options, facts, come)}
+        done = {**told, **self._bring_about(decisions, options, facts, come)}
+        return {**done, "facts": _for_report(facts)} if done.get("failed") else done
 
     def _bring_about(self, decisions: list[Decision], options: Options, facts: dict[str, Any], come: list[str]) -> dict[str, Any]:
         items = [{**item, "control": decision.control} for decision in decisions if decision.apply for item in decision.items]
@@ -113,7 +114,7 @@ class ActionModule(ActionBase):
             lockout.refuse(self.host, f"the former state of area {area}", former.refusals(facts, told, connection))
         switch = self._switch(connection) if not self._task.check_mode else {}
         answer = self._apply(state="absent", switch=switch)
-        answer.update(area=area, facts=facts, guard=self._unguarded(connection))
+        answer.update(area=area, facts=_for_report(facts), guard=self._unguarded(connection))
         if answer.get("armed"):
             try:
                 answer["guard"] = guard.prove(self, connection, switch)["confirmed"]
@@ -219,3 +220,8 @@ class ActionModule(ActionBase):
         """Why there is no dead man's switch, empty when there is one."""
         why = confirm.why_no_switch(connection.transport)
         return f"no dead man's switch: {why}" if why else ""
+
+
+def _for_report(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a report wants to know of a node; the rest would fill an operator's screen when something fails."""
+    return {name: facts[name] for name in ("os", "virtual", "workloads") if name in facts}

@@ -128,7 +128,7 @@ packages:
   type: dict
   returned: success
 facts:
-  description: What was seen on the node.
+  description: What was seen on the node; with O(state=absent) and on failure only what a report needs of it.
   type: dict
   returned: always
 restored:
