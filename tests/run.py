@@ -30,6 +30,8 @@ CORES = {"2.16": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21":
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
+HARDENING = ("runs", "safety", "refusals", "examples", "fleet")
+"""Files of tests of the suite hardening, tests/integration_lab/test_hardening_<name>.py."""
 PIP_FOR_BOOTSTRAP = {"2.16": "23.1.2", "2.18": "24.2", "2.19": "24.2", "2.20": "25.2", "2.21": "25.2"}
 
 
@@ -140,7 +142,7 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "hardening_runs", "hardening_fleet")
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", *(f"hardening_{name}" for name in HARDENING))
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
@@ -167,7 +169,7 @@ class Runner:
     def hardening(self) -> None:
         """All hardening roles on booted Debian 11, 12 and 13, fresh and with Docker."""
         suites = {"FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
-        self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in ("runs", "fleet")), env=suites,
+        self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in HARDENING), env=suites,
                     only="ec2,gce,metal")
 
     def molecule(self) -> None:

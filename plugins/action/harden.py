@@ -10,11 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import confirm, guard, outcome, profiles
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import confirm, former, guard, lockout, outcome, profiles
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
@@ -46,17 +46,21 @@ class ActionModule(ActionBase):
         })
         self.given: dict[str, Any] = plain(given)
         self._unlisted = False
+        self._seen: dict[str, Any] = {}
         try:
             return {**result, **self._work()}
         except FleetError as failure:
-            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+            said, code = str(failure), failure.code
+        except AnsibleConnectionFailure as failure:  # a failure like others, so that the report tells of it, too
+            said, code = f"{self.host}: cannot be reached: {plain(str(failure))}", "unreachable"
+        return {**result, "failed": True, "msg": said, "code": code, "facts": _for_report(self._seen), "report": []}
 
     # ------------------------------------------------------------------------------------------------ the three states
     def _work(self) -> dict[str, Any]:
         if self.given["state"] == "absent":
             return self._back()
         area: ModuleType = importlib.import_module(AREAS + self.given["area"])
-        facts = self.given["facts"] or self._look(area)
+        facts = self._seen = self.given["facts"] or self._look(area)
         options = self._options(facts)
         decisions: list[Decision] = area.decide(facts, options)
         if self.given["state"] == "planned":
@@ -68,7 +72,8 @@ class ActionModule(ActionBase):
             if (come or go) and not self._task.check_mode:
                 self._apply(items=[], installed=come, removed=go)  # kept before they come and go, so that a restore knows them
             return told
-        return {**told, **self._bring_about(decisions, options, facts, come)}
+        done = {**told, **self._bring_about(decisions, options, facts, come)}
+        return {**done, "facts": _for_report(facts)} if done.get("failed") else done
 
     def _bring_about(self, decisions: list[Decision], options: Options, facts: dict[str, Any], come: list[str]) -> dict[str, Any]:
         items = [{**item, "control": decision.control} for decision in decisions if decision.apply for item in decision.items]
@@ -76,12 +81,12 @@ class ActionModule(ActionBase):
             grows = bool(item.pop("grows", False) and come)
             item["coming"] = self._task.check_mode and (grows or item.pop("package", None) in come)
         guarded = any(item.get("guarded") for item in items)
-        switch = self._switch(options) if guarded and not self._task.check_mode else {}
+        switch = self._switch(options.connection) if guarded and not self._task.check_mode else {}
         answer = self._apply(items=items, switch=switch)
         lost: FleetError | None = None
         if answer.get("armed"):
             try:
-                answer.update(guard.prove(self, options, switch))
+                answer.update(guard.prove(self, options.connection, switch))
             except FleetError as failure:
                 lost = failure
                 outcome.put_back(items, answer)
@@ -89,7 +94,7 @@ class ActionModule(ActionBase):
                                 unavailable=facts.get("unavailable") or ())
         failed = [row for row in answer["items"] if row["status"] == "failed"]
         done: dict[str, Any] = {"changed": answer["changed"], "report": report, "items": answer["items"], "reloads": answer["reloads"],
-                                "guard": answer.get("confirmed") or (self._unguarded(options) if guarded else ""),
+                                "guard": answer.get("confirmed") or (self._unguarded(options.connection) if guarded else ""),
                                 "put_back": answer.get("put_back", "")}
         if self._task.diff:
             done["diff"] = answer["diff"]
@@ -100,7 +105,21 @@ class ActionModule(ActionBase):
         return done
 
     def _back(self) -> dict[str, Any]:
-        answer = self._apply(state="absent")
+        """To what was before the first run, unless that would shut Ansible out."""
+        area = str(self.given["area"])
+        facts = self._seen = self._look(importlib.import_module(AREAS + area))
+        connection = self._connected(facts)
+        if area != "firewall":
+            told = self._apply(state="former")["former"]
+            lockout.refuse(self.host, f"the former state of area {area}", former.refusals(facts, told, connection))
+        switch = self._switch(connection) if not self._task.check_mode else {}
+        answer = self._apply(state="absent", switch=switch)
+        answer.update(area=area, facts=_for_report(facts), guard=self._unguarded(connection))
+        if answer.get("armed"):
+            try:
+                answer["guard"] = guard.prove(self, connection, switch)["confirmed"]
+            except FleetError as lost:
+                return {**answer, "failed": True, "changed": False, "restored": [], "differs": [], "msg": str(lost), "code": lost.code}
         if answer.get("differs"):
             answer.update(failed=True, msg=f"{self.host}: not all is as it was before hardening: " + "; ".join(answer["differs"][:10]))
         return answer
@@ -168,8 +187,15 @@ class ActionModule(ActionBase):
         context = self._play_context
         user = str((facts.get("login") or {}).get("user") or getattr(context, "remote_user", "") or "")
         return Connection(transport=self._connection.transport, user=user, become=bool(context.become),
-                          become_password=bool(getattr(context, "become_pass", None)), port=int(context.port) if context.port else None,
+                          become_password=bool(getattr(context, "become_pass", None)), become_method=str(context.become_method or "sudo"),
+                          by_password=bool(context.password or self._password()), port=int(context.port) if context.port else None,
                           remote_tmp=str(self._get_remote_tmp()), pipelining=self._is_pipelining_enabled("new"))
+
+    def _password(self) -> Any:
+        try:
+            return self._connection.get_option("password")
+        except (KeyError, AnsibleError):  # a connection without logins
+            return None
 
     def _get_remote_tmp(self) -> str:
         try:
@@ -177,18 +203,25 @@ class ActionModule(ActionBase):
         except (KeyError, AttributeError):
             return "~/.ansible/tmp"
 
-    def _switch(self, options: Options) -> dict[str, Any]:
-        """What arms the dead man's switch; empty where the connection does not go through what is changed."""
-        if self._unguarded(options):
-            self.say(self._unguarded(options))
+    def _switch(self, connection: Connection) -> dict[str, Any]:
+        """What arms the dead man's switch; empty where the connection does not go through what is changed. Raises FleetError where nobody gets in
+        as things are."""
+        if self._unguarded(connection):
+            self.say(self._unguarded(connection))
             return {}
         seconds = self.given["switch_seconds"]
         if not 20 <= seconds <= 3600:
             raise FleetError(f"{self.host}: hardening", why=f"switch_seconds is {seconds}", code="argument", fix="Choose 20 to 3600 seconds.")
+        guard.beforehand(self, connection)
         return {"seconds": seconds, "nonce": secrets.token_hex(8)}
 
     @staticmethod
-    def _unguarded(options: Options) -> str:
+    def _unguarded(connection: Connection) -> str:
         """Why there is no dead man's switch, empty when there is one."""
-        why = confirm.why_no_switch(options.connection.transport)
+        why = confirm.why_no_switch(connection.transport)
         return f"no dead man's switch: {why}" if why else ""
+
+
+def _for_report(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a report wants to know of a node; the rest would fill an operator's screen when something fails."""
+    return {name: facts[name] for name in ("os", "virtual", "workloads") if name in facts}

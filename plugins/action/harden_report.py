@@ -29,8 +29,11 @@ class ActionModule(ActionBase):
         _checked, checked = self.validate_argument_spec(argument_spec={
             "area": {"type": "str", "choices": ["os", "ssh", "firewall"], "required": True},
             "folder": {"type": "path", "required": True},
-            "profile": {"type": "str", "required": True},
-            "rows": {"type": "list", "elements": "dict", "required": True},
+            "profile": {"type": "str", "default": ""},
+            "rows": {"type": "list", "elements": "dict", "default": []},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "failure": {"type": "str", "default": ""},
+            "guard": {"type": "str", "default": ""},
             "facts": {"type": "dict", "default": {}},
         })
         given: dict[str, Any] = plain(checked)
@@ -43,8 +46,10 @@ class ActionModule(ActionBase):
                 fcntl.flock(lock, fcntl.LOCK_EX)  # hosts write at the same time, each in a process of its own
                 old = _read(name) or {}
                 now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                area = report.area(given["profile"], given["rows"], check=self._task.check_mode, when=now)
-                data = report.host(host, given["facts"], {**(old.get("areas") or {}), given["area"]: area})
+                areas = old.get("areas") or {}
+                said = report.Said(given["profile"], given["state"], given["rows"], given["failure"], given["guard"])
+                area = report.area(said, areas.get(given["area"]) or {}, check=self._task.check_mode, when=now)
+                data = report.host(host, given["facts"], {**areas, given["area"]: area}, old)
                 _write(name, json.dumps(data, indent=1, sort_keys=True))
                 hosts = [found for path in sorted(folder.glob("*.json")) if (found := _read(path)) and "areas" in found]
                 _write(folder / "index.html", report.page(hosts))

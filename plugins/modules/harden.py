@@ -15,7 +15,9 @@ description:
     Each control comes with what was done or why it was left out.
   - What can cut access is applied only behind a dead man's switch on the node. Unless a fresh connection by the account that Ansible uses
     succeeds within O(switch_seconds), the node goes back by itself and the task fails.
-  - What everything was before the first run is kept on the node; O(state=absent) brings it back and compares.
+  - Before anything is changed a fresh connection must succeed, and what would shut the account out is refused by name, nothing being changed.
+  - What everything was before the first run is kept on the node; O(state=absent) brings it back and compares. It is guarded and refused in the
+    same way, as what was before may know nothing of today's account, key or port.
   - Roles P(hybridops.fleet.os_hardening#role), P(hybridops.fleet.ssh_hardening#role) and P(hybridops.fleet.firewall#role) use it.
 extends_documentation_fragment:
   - hybridops.fleet.attributes
@@ -80,6 +82,14 @@ EXAMPLES = r"""
     data: roles/os_hardening/vars
     profile: strict
   become: true
+  register: done
+
+- name: As it was before the first run
+  hybridops.fleet.harden:
+    area: os
+    data: roles/os_hardening/vars
+    state: absent
+  become: true
 """
 
 RETURN = r"""
@@ -93,11 +103,21 @@ guard:
   description: How what can cut access was guarded, such as the fresh connection that confirmed it or why there is no dead man's switch. Empty when
     nothing of the kind changed.
   type: str
-  returned: with O(state=present)
+  returned: with O(state=present) or O(state=absent)
 put_back:
   description: What an earlier run had left unconfirmed and came back first, empty when there was nothing.
   type: str
-  returned: with O(state=present)
+  returned: with O(state=present) or O(state=absent)
+msg:
+  description: What failed or was refused, why, and what to do.
+  type: str
+  returned: failure
+code:
+  description:
+    - V(lockout) when it was refused beforehand, V(locked_out) when no fresh connection got in and the node went back, V(switch) when the node went
+      back for another reason, V(unreachable) when it could not be reached, and other words for other failures.
+  type: str
+  returned: failure
 decisions:
   description: What was decided for each control, and why.
   type: list
@@ -108,9 +128,9 @@ packages:
   type: dict
   returned: success
 facts:
-  description: What was seen on the node.
+  description: What was seen on the node; with O(state=absent) and on failure only what a report needs of it.
   type: dict
-  returned: with O(state=present) or O(state=planned)
+  returned: always
 restored:
   description: What was brought back.
   type: list

@@ -24,17 +24,18 @@ options:
     required: true
   state:
     description:
-      - V(present) brings the items about, V(absent) brings back what was before the first run and ends the record,
-        V(confirmed) tells a dead man's switch that the node is still reached.
+      - V(present) brings the items about, V(absent) brings back what was before the first run and ends the record.
+        V(former) tells what that would mean for whoever is connected, and changes nothing.
     type: str
-    choices: [present, absent, confirmed]
+    choices: [present, absent, former]
     default: present
   items:
     description: The items, as a text of JSON.
     type: json
     default: "[]"
   switch:
-    description: The dead man's switch that is armed before anything guarded changes, with C(seconds) and C(nonce). Without it none is armed.
+    description: The dead man's switch that is armed before anything guarded changes, or before a restore, with C(seconds) and C(nonce). Without it
+      none is armed.
     type: dict
   installed:
     description: Packages that are about to be installed because of this area; kept in the record.
@@ -74,7 +75,13 @@ reloads:
 armed:
   description: Whether a dead man's switch runs and waits for a confirmation.
   type: bool
-  returned: with O(state=present)
+  returned: with O(state=present) or O(state=absent)
+former:
+  description:
+    - What a restore would bring about for the account that is connected; C(sshd) as C(sshd -T) tells, C(refused) what sshd would say against it,
+      C(access) to its keys, C(shell), and C(ages), whether an old password would shut keys out.
+  type: dict
+  returned: with O(state=former)
 restored:
   description: What was brought back.
   type: list
@@ -102,7 +109,7 @@ def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule({
         "area": {"type": "str", "choices": ["os", "ssh", "firewall"], "required": True},
-        "state": {"type": "str", "choices": ["present", "absent", "confirmed"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "absent", "former"], "default": "present"},
         "items": {"type": "json", "default": "[]"},
         "switch": {"type": "dict"},
         "installed": names,

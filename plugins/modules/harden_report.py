@@ -28,12 +28,25 @@ options:
   profile:
     description: Profile that was applied.
     type: str
-    required: true
+    default: ""
+  state:
+    description: What was asked for, hardening or the state before it.
+    type: str
+    choices: [present, absent]
+    default: present
   rows:
-    description: Rows of M(hybridops.fleet.harden), RV(hybridops.fleet.harden#module:report).
+    description: Rows of M(hybridops.fleet.harden), RV(hybridops.fleet.harden#module:report). Without any, a failure leaves those of the last run.
     type: list
     elements: dict
-    required: true
+    default: []
+  failure:
+    description: Why it failed or was refused, RV(hybridops.fleet.harden#module:msg); empty when it did not.
+    type: str
+    default: ""
+  guard:
+    description: How the connection was guarded, RV(hybridops.fleet.harden#module:guard).
+    type: str
+    default: ""
   facts:
     description: What was seen on the node, RV(hybridops.fleet.harden#module:facts).
     type: dict
@@ -52,6 +65,9 @@ EXAMPLES = r"""
     folder: hardening-report
     profile: strict
     rows: "{{ done.report }}"
+    facts: "{{ done.facts }}"
+    guard: "{{ done.guard }}"
+    failure: "{{ done.msg if done is failed else '' }}"
 """
 
 RETURN = r"""

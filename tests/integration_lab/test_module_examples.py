@@ -26,7 +26,7 @@ def examples(module: str) -> list[dict[str, Any]]:
 
 def test_every_module_has_its_examples_run() -> None:
     modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
-    on_booted_hosts = {name for name in modules if name.startswith(("access_", "harden"))}  # test_access.py, test_hardening_runs.py
+    on_booted_hosts = {name for name in modules if name.startswith(("access_", "harden"))}  # test_access.py, test_hardening_examples.py
     for_minutes = {"conformance"}  # tests/conformance runs it; its examples are checked by tests/unit/docs/test_examples_are_run.py
     assert modules - on_booted_hosts - for_minutes == set(ORDER)
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 from typing import Any
 
+from . import former
 from .engine import Engine
 from .record import Record
 from .switch import Switch
@@ -29,12 +30,14 @@ def perform(system: System, request: Request) -> dict[str, Any]:
     """The result of the module; ``msg`` in it means that it failed. Raises OSError, or ValueError in words."""
     with _Alone(system):
         record = Record(system, request.area)
+        if request.state == "former":
+            return {"changed": False, "former": former.look(system, record)}
         switch = Switch(system, int(request.switch["seconds"]), str(request.switch["nonce"])) if request.switch else None
         put_back = Switch(system, 0, "").take_back_left() if not request.check else ""
         engine = Engine(system, record, check=request.check, guard=switch)
         packages = _packages(record)
         if request.state == "absent":
-            return dict(engine.restore(), packages=packages)
+            return dict(engine.restore(), packages=packages, put_back=put_back)
         if not request.check:
             for name in request.installed:
                 record.remember("package:" + name, [], "installed")

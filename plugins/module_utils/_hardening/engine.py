@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Sequence
 
-from . import reloads, undo
+from . import reloads
 from .kinds import accounts, blocks, files, kernel, mounts, nft_table, pam, settings, ssh_keys, sshd
 from .plan import Change, Item, NotPossible, Plan
 from .record import Record
+from .restore import Restore
 from .switch import Switch
 from .system import System
 
@@ -137,50 +138,8 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------ restore
     def restore(self) -> dict[str, Any]:
-        """Back to what was before the first run, the latest change first. Result: ``restored`` (keys), ``differs`` (what is not as before,
-        in words), ``changed``."""
-        entries = list(reversed(self._record.entries))
-        wrong = self._wrong(entries)
-        answer: dict[str, Any] = {"changed": bool(entries), "restored": [entry["key"] for entry in entries], "differs": [], "reloads": {},
-                                  "was": wrong}
-        if self._check or not entries:
-            return answer
-        units = [entry for entry in entries if entry["key"].startswith("unit:")]
-        others = [entry for entry in entries if not entry["key"].startswith("unit:")]
-        for entry in units:  # what was started stops while its files are still there; what needs the old files follows below
-            self._put_back(entry, [])
-        failed = [entry["key"] for entry in others if not self._put_back(entry, answer["differs"])]
-        answer["reloads"] = self._reload(_reloads_of(entries))
-        self._system.forget_units()
-        failed += [entry["key"] for entry in units if self._wrong([entry]) and not self._put_back(entry, answer["differs"])]
-        self._system.relabel()
-        self._system.forget_units()
-        answer["differs"] += [word for word in self._wrong(entries) if word not in answer["differs"]]
-        self._record.forget(failed)
-        return answer
-
-    def _put_back(self, entry: dict[str, Any], told: list[str]) -> bool:
-        try:
-            for step in entry["steps"]:
-                undo.put_back(self._system, step, self._record.blob)
-        except (OSError, ValueError) as failure:
-            told.append("{}: {}".format(entry["key"].split(":", 1)[-1], getattr(failure, "strerror", None) or failure))
-            return False
-        return True
-
-    def _wrong(self, entries: Sequence[dict[str, Any]]) -> list[str]:
-        """What differs, by the earliest step of each thing: a later one of the same path knows its mode as we had made it."""
-        found: list[str] = []
-        known: set[str] = set()
-        places = {entry["key"]: number for number, entry in enumerate(self._record.entries)}
-        for entry in sorted(entries, key=lambda row: places.get(row["key"], 0)):
-            for step in entry["steps"]:
-                path = step.get("path", "")
-                words = undo.differs(self._system, step, self._record.blob, modes=path not in known)
-                known.add(path)
-                if words:
-                    found.append(words)
-        return found
+        """Back to what was before the first run."""
+        return Restore(self._system, self._record, self._check, self._guard).perform()
 
 
 # ---------------------------------------------------------------------------------------------------- details
@@ -236,11 +195,3 @@ def _notified(items: Sequence[Item], numbers: Sequence[int]) -> list[str]:
     for number in numbers:
         names += [name for name in items[number].get("notify", []) if name not in names]
     return names
-
-
-def _reloads_of(entries: Sequence[dict[str, Any]]) -> list[str]:
-    """What must read its configuration again after these came back."""
-    paths = [step.get("path", "") for entry in entries for step in entry["steps"]]
-    rules = (("/etc/systemd/system", "systemd"), ("/etc/ssh", "sshd"), ("/etc/systemd/journald", "journald"), ("/etc/audit/", "auditd"),
-             ("/etc/rsyslog", "rsyslog"), ("/etc/systemd/timesyncd", "timesyncd"))
-    return [name for start, name in rules if any(path.startswith(start) for path in paths)]

@@ -75,12 +75,23 @@ class Record:
                     break
             self.entries, self._known = [], set()
             return
-        left = [entry for entry in self.entries if entry["key"] in keep]
-        text = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in left)
-        self._system.write(self.folder + "/record.jsonl", text.encode(), 0o600)
-        self.entries, self._known = left, {entry["key"] for entry in left}
+        self._write(self.folder + "/record.jsonl", keep)
+        self.entries = [entry for entry in self.entries if entry["key"] in keep]
+        self._known = {entry["key"] for entry in self.entries}
+
+    @property
+    def left(self) -> str:
+        """What takes the record's place once a restore that could not bring all back is confirmed."""
+        return self.folder + "/left.jsonl"
+
+    def leave(self, keep: list[str]) -> None:
+        self._write(self.left, keep)
 
     # ------------------------------------------------------------------------------------------------ details
+    def _write(self, path: str, keep: list[str]) -> None:
+        text = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in self.entries if entry["key"] in keep)
+        self._system.write(path, text.encode(), 0o600)
+
     def _load(self) -> list[dict[str, Any]]:
         try:
             with open(self._file, encoding="utf-8") as file:

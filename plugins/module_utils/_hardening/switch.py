@@ -3,8 +3,10 @@
 """The dead man's switch on the node: what can cut access comes back by itself unless a fresh connection confirms it.
 
 Armed before the first guarded change. From then on ``pending/switch.sh`` lies beside the former contents and needs nothing else, neither Python
-nor Ansible: a timer, or the next boot before sshd starts, runs it. ``pending`` holds what one run has not confirmed yet; the record of what
-was before the first run is another thing, and stays as it is.
+nor Ansible: a process that waits for the deadline, or the next boot before sshd starts, runs it. ``pending`` holds what one run has not
+confirmed yet; the record of what was before the first run is another thing, and stays as it is.
+
+A process and not a timer of systemd: such a timer begins anew with each daemon-reload, which any task may cause at any time.
 """
 from __future__ import annotations
 
@@ -25,7 +27,12 @@ UNIT = "hybridops-fleet-hardening-restore"
 PENDING = STATE + "/pending"
 RUN = "/run/hybridops-fleet"
 LONGEST = 600
-"""Seconds for which a run that is still changing things holds the switch up."""
+"""Seconds for which a run that is still changing things holds the switch up; one that dies is taken back at once."""
+PATIENCE = 15
+"""Seconds for which a later run lets an earlier one confirm; nobody does any more when its controller has died."""
+WAITER = ["--collect", "--property=Restart=on-abnormal", "--property=RestartSec=100ms", "--property=IgnoreOnIsolate=yes",
+          "--property=OOMScoreAdjust=-1000"]
+"""The process outlives a kill, a lack of memory and a change of target."""
 
 
 class Switch:
@@ -40,14 +47,17 @@ class Switch:
     def take_back_left(self) -> str:
         """What an earlier run has left unconfirmed is not what this one may take for the former state: it comes back first. The words for
         the report, empty when there was nothing."""
+        end = time.monotonic() + PATIENCE
+        while self._system.exists(PENDING + "/switch.sh") and not self._system.exists(PENDING + "/changing") and time.monotonic() < end:
+            time.sleep(0.2)
         if not self._system.exists(PENDING + "/switch.sh"):
             return ""
         self._script("now")
         return "what an earlier run had left unconfirmed is as it was before"
 
-    def arm(self, entries: Sequence[dict[str, Any]], reloads: Sequence[str]) -> None:
+    def arm(self, entries: Sequence[dict[str, Any]], reloads: Sequence[str], kept: Sequence[str] = ()) -> None:
         """entries: {"key", "steps"} of all that is guarded and going to change; reloads: what must read its configuration again when they come
-        back. Raises ValueError in words; nothing of the node has changed then."""
+        back; kept: lines of sh that are due once all is confirmed. Raises ValueError in words; nothing of the node has changed then."""
         if self._system.exists(PENDING + "/nonce"):
             raise ValueError("what an earlier run had changed is not confirmed yet; nothing that is guarded was changed")
         self._hold()
@@ -55,10 +65,10 @@ class Switch:
         for folder in (new, gone):
             shutil.rmtree(folder, ignore_errors=True)
         try:
-            self._prepare(new, entries, reloads)
+            self._prepare(new, entries, reloads, kept)
             os.rename(new, self._system.real(PENDING))
             self._arm_boot()
-            self._write("timer", self._start_timer(LONGEST))
+            self._write("waiter", self._start())
         except (OSError, ValueError) as failure:
             self._disarm()
             words = getattr(failure, "strerror", None) or str(failure)
@@ -66,14 +76,13 @@ class Switch:
 
     def settle(self) -> None:
         """All is changed: from now on the seconds count. Raises ValueError; what was changed is back then."""
-        before = self._read("timer")
         try:
-            self._write("timer", self._start_timer(self._seconds))
+            self._write("deadline", str(_uptime() + self._seconds))
+            os.unlink(self._system.real(PENDING + "/changing"))
         except (OSError, ValueError) as failure:
             self.back()
             raise ValueError("the dead man's switch cannot be set to {} s ({}); what it guards is as it was before".format(
                 self._seconds, getattr(failure, "strerror", None) or failure)) from None
-        self._stop_timer(before)
         self._release()
 
     def back(self) -> None:
@@ -82,7 +91,7 @@ class Switch:
         self._script("now")
 
     # ------------------------------------------------------------------------------------------------ details
-    def _prepare(self, new: str, entries: Sequence[dict[str, Any]], reloads: Sequence[str]) -> None:
+    def _prepare(self, new: str, entries: Sequence[dict[str, Any]], reloads: Sequence[str], kept: Sequence[str]) -> None:
         os.makedirs(new, 0o700)
         lines: list[str] = []
         for entry in reversed(list(entries)):
@@ -91,10 +100,11 @@ class Switch:
                 if step["do"] == "path" and step["type"] == "file":
                     self._copy(step, f"{new}/{len(lines) - 1}")
         state, run, units = (self._system.real(path) for path in (STATE, RUN, "/etc/systemd/system"))
-        text = switch_script.whole(lines, list(reloads), state, run, UNIT, units)
-        for name, content in (("nonce", self._nonce + "\n"), ("switch.sh", text)):
+        text = switch_script.whole(lines, list(reloads), state, run, UNIT, units, kept)
+        deadline = _uptime() + LONGEST
+        for name, content in (("nonce", self._nonce), ("deadline", str(deadline)), ("changing", str(os.getpid())), ("switch.sh", text.rstrip("\n"))):
             with open(new + "/" + name, "w", encoding="utf-8") as file:
-                file.write(content)
+                file.write(content + "\n")
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -145,34 +155,28 @@ class Switch:
         if not os.path.lexists(link):
             os.symlink(f"../{UNIT}.service", link)
 
-    def _start_timer(self, seconds: int) -> str:
-        """What stops it again: the name of a unit, or the number of a group of processes. Raises ValueError."""
+    def _start(self) -> str:
+        """What waits for the deadline: the name of a unit, or the number of a group of processes. Raises ValueError."""
         script, said = self._system.real(PENDING + "/switch.sh"), ""
         if self._system.systemd:
-            name = f"{UNIT}-{self._nonce}-{seconds}"
-            answer = self._system.run(["systemd-run", "--quiet", "--unit=" + name, f"--on-active={seconds}",
-                                       "--timer-property=AccuracySec=1s", "/bin/sh", script, "timer"])
-            if not self._system.run(["systemctl", "is-active", "--quiet", name + ".timer"]).rc:
-                return name
+            name = f"{UNIT}-{self._nonce}"
+            for more in (WAITER, []):  # an old systemd knows less
+                answer = self._system.run(["systemd-run", "--quiet", "--unit=" + name, *more, "/bin/sh", script, "wait", self._nonce])
+                if not answer.rc and not self._system.run(["systemctl", "is-active", "--quiet", name + ".service"]).rc:
+                    return name
             said = " ".join(answer.err.split())
-        # a session of its own outlives the connection; no timer of systemd is there to be had
-        process = subprocess.Popen(["/bin/sh", "-c", 'trap "" HUP; sleep "$1"; exec /bin/sh "$2" timer', "fleet", str(seconds), script],
+        # a session of its own outlives the connection
+        process = subprocess.Popen(["/bin/sh", "-c", 'trap "" HUP; exec /bin/sh "$1" wait "$2"', "fleet", script, self._nonce],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/")
         time.sleep(0.1)
         if process.poll() is not None:
             raise ValueError(said or "neither systemd-run nor a process of its own works here")
         return str(process.pid)
 
-    def _stop_timer(self, timer: str) -> None:
-        self._script("stop", timer)
-
     def _disarm(self) -> None:
         pending = self._system.real(PENDING)
-        timer = self._read("timer")
-        if timer:
-            self._stop_timer(timer)
         if self._system.exists(PENDING + "/switch.sh"):
-            self._script("drop")
+            self._script("drop")  # who waits ends by itself when all this is gone
         for folder in (pending, pending + ".new", pending + ".gone"):
             shutil.rmtree(folder, ignore_errors=True)
         self._release()
@@ -180,11 +184,14 @@ class Switch:
     def _script(self, *words: str) -> None:
         self._system.run(["/bin/sh", self._system.real(PENDING + "/switch.sh"), *list(words)], None, 180)
 
-    def _read(self, name: str) -> str:
-        return self._system.text(PENDING + "/" + name).strip()
-
     def _write(self, name: str, text: str) -> None:
         path = self._system.real(PENDING + "/" + name)
         with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(text + "\n")
         os.rename(path + ".new", path)
+
+
+def _uptime() -> int:
+    """Whole seconds since the boot. Raises OSError, ValueError."""
+    with open("/proc/uptime", encoding="ascii") as file:
+        return int(float(file.read().split()[0]))

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The text of the dead man's switch: POSIX sh, nothing but the node's own programs. Pure.
 
-``switch.sh timer|boot|now`` puts everything back; ``confirm NONCE`` keeps it; ``state`` tells. It answers in lines "FLEET word ...".
+``switch.sh boot|now`` puts everything back; ``wait NONCE`` does so once the time is up, or at once when the run that changes things has died;
+``confirm NONCE`` keeps it; ``state`` tells. It answers in lines "FLEET word ...".
 All of it is functions until the last line, because it removes the folder it lies in while it runs.
 """
 from __future__ import annotations
@@ -60,29 +61,53 @@ unit() { # NAME STATE RUNS
   disabled) systemctl -q disable "$1" ;;
   esac
   case $3 in
-  yes) systemctl $block start "$1" ;;
+  yes)
+    if [ -z "$block" ]; then systemctl daemon-reload; fi # its file may have come back a moment ago
+    systemctl $block start "$1"
+    ;;
   no) systemctl $block stop "$1" ;;
   esac
 }
 
-lock() {
+lock() { # SECONDS
   mkdir -p "$RUN"
   exec 9>"$RUN/lock" || return 1
-  if has flock; then flock -w 900 9; fi
+  if has flock; then flock -w "$1" 9; fi
 }
 
-stop_timer() { # UNIT, or the number of a group of processes
+stop_waiting() { # UNIT, or the number of a group of processes
   case $1 in
   '') ;;
-  *[!0-9]*) systemctl stop "$1.timer" 2>/dev/null 9>&- ;;
+  *[!0-9]*) systemctl stop "$1.service" 2>/dev/null 9>&- ;;
   *) kill -s TERM -- "-$1" 2>/dev/null ;;
   esac
+}
+
+# Seconds since the boot, which no step of the clock and no reload of systemd moves.
+uptime() { read -r seconds rest </proc/uptime && printf '%s\n' "${seconds%%.*}"; }
+
+# The run holds the lock for as long as it changes things; who dies lets go.
+run_died() { [ -f "$PENDING/changing" ] && has flock && flock -n "$RUN/lock" true; }
+
+mine() { [ "$(cat "$PENDING/nonce" 2>/dev/null)" = "$1" ]; }
+
+wait_for() { # NONCE
+  while mine "$1" && [ "$(uptime)" -lt "$(cat "$PENDING/deadline")" ] 2>/dev/null; do
+    if run_died; then break; fi
+    sleep 1
+  done
+  if ! mine "$1"; then return; fi
+  if ! lock 30; then # a run that hangs may not keep it for ever
+    kill -s KILL "$(cat "$PENDING/changing" 2>/dev/null)" 2>/dev/null
+    lock 30
+  fi
+  if mine "$1"; then restore timer >/dev/null 2>&1; fi
 }
 
 drop_unit() { rm -f "$UNITS/sysinit.target.wants/$UNIT.service" "$UNITS/$UNIT.service"; }
 
 away() { # everything of the switch
-  timer=$(cat "$PENDING/timer" 2>/dev/null)
+  waiter=$(cat "$PENDING/waiter" 2>/dev/null)
   drop_unit
   rm -rf "$PENDING.gone"
   mv "$PENDING" "$PENDING.gone" && rm -rf "$PENDING.gone"
@@ -99,16 +124,19 @@ restore() { # WHY
   if systemd_runs; then systemctl daemon-reload 9>&-; fi
   if [ "$1" != boot ]; then reload 9>&-; fi
   if has logger; then logger -t hybridops-fleet "what was not confirmed is as it was before ($1)" 2>/dev/null; fi
-  if [ "$1" = now ]; then stop_timer "$timer"; fi
+  if [ "$1" = now ]; then stop_waiting "$waiter"; fi
 }
 
 confirm() { # NONCE
-  if [ "$(cat "$PENDING/nonce" 2>/dev/null)" != "$1" ]; then
+  if ! mine "$1"; then
     say "gone $(cat "$RUN/switched-back" 2>/dev/null)"
     return
   fi
+  empty=
+  kept 9>&-
   away
-  stop_timer "$timer"
+  if [ -n "$empty" ]; then rmdir "$empty" "$(dirname "$empty")" 2>/dev/null; fi
+  stop_waiting "$waiter"
   if systemd_runs; then systemctl daemon-reload 9>&-; fi
   rm -f "$RUN/switched-back"
   say confirmed
@@ -116,10 +144,10 @@ confirm() { # NONCE
 
 main() {
   case $1 in
-  timer | boot | now) lock && restore "$1" >/dev/null 2>&1 ;;
-  confirm) lock && confirm "$2" ;;
+  wait) wait_for "$2" ;;
+  boot | now) lock 900 && restore "$1" >/dev/null 2>&1 ;;
+  confirm) lock 900 && confirm "$2" ;;
   state) if [ -f "$PENDING/nonce" ]; then say "armed $(cat "$PENDING/nonce")"; else say "calm $(cat "$RUN/switched-back" 2>/dev/null)"; fi ;;
-  stop) stop_timer "$2" ;;
   drop) drop_unit ;;
   esac
 }
@@ -146,28 +174,29 @@ def step(step: Step, number: int, real: Callable[[str], str]) -> str:
     if do == "path":
         kind, path = step["type"], real(step["path"])
         if kind == "absent":
-            return _line("gone", path)
+            return line("gone", path)
         if kind == "link":
-            return _line("linked", step["link"], path)
+            return line("linked", step["link"], path)
         if kind == "folder":
-            return _line("folder", _mode(step), _owner(step), path)
-        return _line("file", str(number), path)
+            return line("folder", _mode(step), _owner(step), path)
+        return line("file", str(number), path)
     if do == "mode":
-        return _line("moded", _mode(step), _owner(step), real(step["path"]))
+        return line("moded", _mode(step), _owner(step), real(step["path"]))
     if do == "sysctl":
-        return _line("kernel", real("/proc/sys/" + "/".join(part.replace("/", ".") for part in step["key"].split("."))), step["value"])
+        return line("kernel", real("/proc/sys/" + "/".join(part.replace("/", ".") for part in step["key"].split("."))), step["value"])
     if do == "unit":
         runs = "" if step.get("active") is None else "yes" if step["active"] else "no"
-        return _line("unit", step["name"], step.get("enabled") or "", runs)
-    return _line(*step["words"])
+        return line("unit", step["name"], step.get("enabled") or "", runs)
+    return line(*step["words"])
 
 
-def whole(lines: Sequence[str], reloads: Sequence[str], state: str, run: str, unit: str, units: str) -> str:
+def whole(lines: Sequence[str], reloads: Sequence[str], state: str, run: str, unit: str, units: str, kept: Sequence[str] = ()) -> str:
     """The script. lines: steps in the order in which they are to be taken; state: folder of the record; run: folder that is empty after a boot;
-    unit, units: what runs it at the next boot, and the folder that lies in."""
+    unit, units: what runs it at the next boot, and the folder that lies in; kept: lines of what is due once all is confirmed."""
     names = {"RUN": run, "PENDING": state + "/pending", "UNIT": unit, "UNITS": units}
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())
-    return "".join([_HEAD, head, _function("back", lines), _function("reload", [line for name in reloads for line in _reload(name)]), _TAIL])
+    again = [words for name in reloads for words in _reload(name)]
+    return "".join([_HEAD, head, _function("back", lines), _function("reload", again), _function("kept", kept), _TAIL])
 
 
 def unit(pending: str) -> str:
@@ -176,12 +205,14 @@ def unit(pending: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- details
-def _function(name: str, lines: Sequence[str]) -> str:
-    return "{}() {{\n{}  :\n}}\n".format(name, "".join("  " + line + "\n" for line in lines))
-
-
-def _line(*words: str) -> str:
+def line(*words: str) -> str:
+    """A command as sh reads it."""
     return " ".join(shlex.quote(word) for word in words)
+
+
+def _function(name: str, lines: Sequence[str]) -> str:
+    return "{}() {{\n{}  :\n}}\n".format(name, "".join("  " + words + "\n" for words in lines))
+
 
 
 def _mode(step: Step) -> str:
@@ -197,5 +228,5 @@ def _reload(name: str) -> list[str]:
     if name == "systemd":
         return []
     if name.startswith("unit:"):
-        return ["systemd_runs && " + _line("systemctl", "try-restart", name[5:])]
-    return [f"has {shlex.quote(words[0])} && {_line(*words)}" for words in COMMANDS.get(name, [])]
+        return ["systemd_runs && " + line("systemctl", "try-restart", name[5:])]
+    return [f"has {shlex.quote(words[0])} && {line(*words)}" for words in COMMANDS.get(name, [])]

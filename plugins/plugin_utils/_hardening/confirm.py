@@ -41,6 +41,15 @@ def why_no_switch(transport: str) -> str:
     return "" if transport in SSH or transport in PARAMIKO else f"the connection is '{transport}': {_CANNOT_SHARE}"
 
 
+def shares(connection: Any) -> bool:
+    """Whether what runs over it may go through a connection that has been open for a while."""
+    if connection.transport in PARAMIKO:
+        return True
+    words = [word.lower() for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")
+             for word in arguments.split(plain(connection.get_option(name)))]
+    return any(shared in word for word in words for shared in _SHARED)
+
+
 @contextlib.contextmanager
 def fresh(connection: Any) -> Iterator[None]:
     """While this holds, whatever runs over the connection opens one of its own and closes it again."""

@@ -57,12 +57,15 @@ class Options:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Connection:
-    """How Ansible reaches the node. transport: ssh, local, docker ... user: the account it logs in as, before it becomes root."""
+    """How Ansible reaches the node. transport: ssh, local, docker ... user: the account it logs in as, before it becomes root. by_password: it has
+    a password for the login."""
 
     transport: str
     user: str
     become: bool = True
     become_password: bool = False
+    become_method: str = "sudo"
+    by_password: bool = False
     port: int | None = None
     remote_tmp: str = ""
     pipelining: bool = False

@@ -17,7 +17,7 @@ from ansible_collections.hybridops.fleet.plugins.plugin_utils._access import ans
 
 from . import confirm
 from .confirm import Said
-from .decision import Options
+from .decision import Connection
 
 STATE = "/var/lib/hybridops-fleet/hardening"
 RUN = "/run/hybridops-fleet"
@@ -84,9 +84,9 @@ class Guard:
             code="switch", fix="Run again; raise the seconds of the switch where logins take long.")
 
     def _state(self) -> str:
-        for pause in (2.0, 4.0, 8.0, 0.0):
+        for pause in (2.0, 4.0, 0.0):
             for run in (self.open, self.fresh):
-                words = _word(run(command("state"), 20.0).out)
+                words = _word(run(command("state"), 10.0).out)
                 if words.startswith("calm"):
                     return "What was guarded is as it was before"
                 if words.startswith("armed"):
@@ -95,22 +95,44 @@ class Guard:
         return "What was guarded comes back by itself; whether it has, could not be seen"
 
 
-def prove(action: Any, options: Options, switch: Mapping[str, Any]) -> dict[str, Any]:
+def beforehand(action: Any, connection: Connection) -> None:
+    """That a fresh connection gets in before anything is changed. Raises FleetError. Where Ansible shares no connection its last call was one."""
+    if not confirm.shares(action._connection):
+        return
+    freshly, _openly = _runs(action, connection)
+    said = Said(answers.UNREACHABLE)
+    for pause in (*PAUSES[:3], 0.0):
+        said = freshly("/bin/sh -c 'echo FLEET here'", 30.0)
+        if _word(said.out) == "here":
+            return
+        action.say(f"{action.host}: {said.text}; once more")
+        time.sleep(pause)
+    raise FleetError(
+        f"{action.host}: a fresh connection as {connection.user} does not succeed, and nothing was changed", why=said.text, code="lockout",
+        fix="Only a connection that is open already still works. Mend the login while it lasts, then run again.")
+
+
+def prove(action: Any, connection: Connection, switch: Mapping[str, Any]) -> dict[str, Any]:
     """Confirm what an action plugin has just changed, over fresh connections of its own kind. Raises FleetError; the node is then as it was."""
-    connection = action._connection
+    freshly, openly = _runs(action, connection)
+    guard = Guard(fresh=freshly, open=openly, clock=time.monotonic, sleep=time.sleep, say=action.say, host=action.host, who=connection.user,
+                  seconds=int(switch["seconds"]))
+    return {"confirmed": guard.confirm(str(switch["nonce"]))}
+
+
+def _runs(action: Any, connection: Connection) -> tuple[Run, Run]:
+    """(over a connection of its own, over any)."""
     # with data for the command Ansible asks for no terminal, as it does for its modules where pipelining is on
-    data = b"\n" if options.connection.pipelining else None
+    data = b"\n" if connection.pipelining else None
 
     def openly(command: str, seconds: float) -> Said:
         return confirm.ask(lambda: action._low_level_execute_command(command, in_data=data, sudoable=True), seconds)
 
     def freshly(command: str, seconds: float) -> Said:
-        with confirm.fresh(connection):
+        with confirm.fresh(action._connection):
             return openly(command, seconds)
 
-    guard = Guard(fresh=freshly, open=openly, clock=time.monotonic, sleep=time.sleep, say=action.say, host=action.host, who=options.connection.user,
-                  seconds=int(switch["seconds"]))
-    return {"confirmed": guard.confirm(str(switch["nonce"]))}
+    return freshly, openly
 
 
 def _word(out: str) -> str:

@@ -14,20 +14,22 @@ from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
-_NOBODY_LOGS_IN = ("nologin", "false")
+SSH = ("ssh", "ansible.builtin.ssh", "ansible.legacy.ssh")
+PASSWORDS = ("passwordauthentication", "kbdinteractiveauthentication", "challengeresponseauthentication")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Login:
     """How Ansible gets in. user: before it becomes root; address: where it comes from, as the node sees it; keys: how many sshd finds for it;
     other_ways: a command or an authority that tells sshd of more; by_password: Ansible has a password for this connection; locked: the password
-    field begins with an exclamation mark; expired: the account is at its end; loose: files of its keys that others can write to."""
+    field begins with an exclamation mark; expired: the account is at its end; loose: files of its keys that others can write to; aged: its
+    password is too old; method, key, fingerprint: by what this connection was let in, as sshd's log tells; types, rsa_bits: of its keys."""
 
     user: str
     address: str = ""
     to_address: str = ""
     port: int = 22
-    groups: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = ()
     shell: str = ""
     keys: int = 0
     other_ways: tuple[str, ...] = ()
@@ -35,63 +37,104 @@ class Login:
     locked: bool = False
     expired: bool = False
     loose: tuple[str, ...] = ()
+    aged: bool = False
+    method: str = ""
+    key: str = ""
+    fingerprint: str = ""
+    types: tuple[str, ...] = ()
+    rsa_bits: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
-def of(facts: Mapping[str, Any], *, by_password: bool, port: int | None) -> Login:
-    """From what harden_facts told of the node."""
-    login, access = facts.get("login") or {}, (facts.get("sshd") or {}).get("access") or {}
+def of(facts: Mapping[str, Any], *, by_password: bool, port: int | None, access: Mapping[str, Any] | None = None) -> Login:
+    """From what harden_facts told of the node. access: to the account's keys, where it is another than now."""
+    login, access = facts.get("login") or {}, access or (facts.get("sshd") or {}).get("access") or {}
     user = str(login.get("user") or "root")
     account: Mapping[str, Any] = next((row for row in facts.get("accounts") or [] if row["name"] == user), {})
     today, expires = login.get("today"), account.get("expires")
     return Login(
         user=user, address=str(login.get("address") or ""), to_address=str(login.get("to_address") or ""),
-        port=int(login.get("to_port") or port or 22), groups=tuple(account.get("groups") or ()), shell=str(account.get("shell") or ""),
+        port=int(login.get("to_port") or port or 22), groups=_groups(login, account), shell=str(account.get("shell") or ""),
         keys=int(access.get("keys") or 0), other_ways=tuple(access.get("other_ways") or ()), by_password=by_password,
         locked=bool(access.get("locked")), loose=tuple(access.get("loose") or ()),
-        expired=bool(today and expires is not None and 0 < expires <= today))
+        expired=bool(today and expires is not None and 0 < expires <= today), aged=_aged(account, today),
+        method=str(login.get("method") or ""), key=str(login.get("key") or ""), fingerprint=str(login.get("print") or ""),
+        types=tuple(access.get("types") or ()), rsa_bits=access.get("rsa_bits") or {})
+
+
+def _groups(login: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """None when it is not known: an account of a directory, whose groups the node does not tell."""
+    found = login.get("groups") or account.get("groups")
+    return tuple(found) if found else None
+
+
+def _aged(account: Mapping[str, Any], today: Any) -> bool:
+    changed, most = account.get("last_change"), account.get("max_days")
+    if changed == 0:
+        return True  # to be changed at the next login
+    return bool(today and changed is not None and most is not None and most >= 0 and today > changed + most)
 
 
 def sshd(login: Login, now: Mapping[str, Sequence[str]], wanted: Mapping[str, str]) -> list[str]:
     """Why the account would be shut out by new settings. now: sshd -T for it, as it is; wanted: keyword in small letters -> value."""
     after = {**{name: " ".join(values) for name, values in now.items()}, **wanted}
     told: list[str] = []
-    if login.user == "root" and after.get("permitrootlogin") == "no" and _first(now, "permitrootlogin") != "no":
-        told.append("Ansible logs in as root, and PermitRootLogin would be no: run role access for an account of the fleet's admin, or set "
+    if login.user == "root" and after.get("permitrootlogin") == "no":
+        # one that is open already, or a server that has not read its file again, lets root work on in spite of it
+        is_or_would = "is" if _first(now, "permitrootlogin") == "no" else "would be"
+        told.append(f"Ansible logs in as root, and PermitRootLogin {is_or_would} no: run role access for an account of the fleet's admin, or set "
                     "ssh_hardening_root_login to prohibit-password")
-    keys_only = login.user == "root" and after.get("permitrootlogin") in ("prohibit-password", "without-password")
-    if keys_only and login.by_password and not login.keys:
-        told.append("Ansible logs in as root with a password, and root has no key: give root the fleet's key first")
-    names = ("passwordauthentication", "kbdinteractiveauthentication", "challengeresponseauthentication")
-    off = "yes" in (_first(now, name) for name in names) and "yes" not in (after.get(name) for name in names)
-    if off and not login.keys and not login.other_ways:
-        told.append(f"{login.user} has no authorized key and would be left without a password login: give it the fleet's key first (role access)")
+    told += _passwords(login, now, after)
     if after.get("pubkeyauthentication") == "no" and not login.by_password:
         told.append("PubkeyAuthentication would be no, and Ansible has no password for this host")
-    if wanted.get("strictmodes") == "yes" and _first(now, "strictmodes") == "no" and login.loose and not login.other_ways:
+    told += key_types(login, now, after)
+    if after.get("strictmodes") == "yes" and _first(now, "strictmodes") == "no" and login.loose and not login.other_ways:
         told.append(f"StrictModes would be yes, and sshd then looks at no key of {login.user}, as others can write to {', '.join(login.loose)}: "
                     "take that right away (chmod go-w)")
     told += _lists(login, now, wanted)
     told += _listening(login, wanted)
     if wanted.get("usepam") == "no" and login.locked:
         told.append(f"UsePAM would be no, and sshd then refuses {login.user}, whose password is locked: usermod -p '*' {login.user}")
-    if wanted.get("usepam") == "yes" and _first(now, "usepam") == "no" and login.expired:
-        told.append(f"UsePAM would be yes, and the account {login.user} is past its end: chage -E -1 {login.user}")
+    if after.get("usepam") == "yes" and _first(now, "usepam") == "no":
+        if login.expired:
+            told.append(f"UsePAM would be yes, and the account {login.user} is past its end: chage -E -1 {login.user}")
+        if login.aged:
+            told.append(f"UsePAM would be yes, and the password of {login.user} is too old, which shuts its keys out, too: chage -M -1 {login.user}")
     return told
 
 
-def sudo(login: Login, *, asks_nothing_now: bool, has_password: bool) -> list[str]:
-    """Why Ansible could not become root any more when sudo is to ask for passwords. asks_nothing_now: some rule lets the account in without one;
-    has_password: Ansible has the password for sudo."""
-    if login.user == "root" or not asks_nothing_now or has_password:
+def _passwords(login: Login, now: Mapping[str, Sequence[str]], after: Mapping[str, str]) -> list[str]:
+    """Password logins that go off, with nothing else that is known to let the account in."""
+    if login.user == "root" and after.get("permitrootlogin") in ("prohibit-password", "without-password") and login.by_password and not login.keys:
+        return ["Ansible logs in as root with a password, and root has no key: give root the fleet's key first"]
+    if "yes" in (after.get(name) for name in PASSWORDS):
         return []
-    return [f"sudo lets {login.user} work without a password, and Ansible has none for it: leave the rule, or set ansible_become_password"]
+    if login.method.startswith(("password", "keyboard-interactive")):
+        words = f"this very connection of {login.user} was let in by its password: log in with a key"
+        return [f"{words} (ansible_ssh_private_key_file; role access brings it) before password logins go off"]
+    off = "yes" in (_first(now, name) for name in PASSWORDS)
+    if off and not login.keys and not login.other_ways:
+        return [f"{login.user} has no authorized key and would be left without a password login: give it the fleet's key first (role access)"]
+    return []
 
 
-def source(login: Login, allowed: Sequence[str], what: str) -> list[str]:
-    """Why the connection of Ansible would not be let in by a list of addresses and networks."""
-    if not login.address or not allowed or any(_address_in(login.address, one) is not False for one in allowed):
+def key_types(login: Login, now: Mapping[str, Sequence[str]], after: Mapping[str, str]) -> list[str]:
+    """Why the key that let this connection in, or each key of the account where it is not known which, would open nothing any more."""
+    if login.method and login.method != "publickey":
         return []
-    return [f"Ansible comes from {login.address}, which is not in {what} ({', '.join(allowed)})"]
+    names = [login.key] if login.key else [_LOGGED.get(kind, kind) for kind in login.types]
+    if not names or "cert-authority" in names or (login.other_ways and not login.key):
+        return []
+    told = []
+    keyword = next((word for word in ("pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes") if after.get(word)), "")
+    accepted = _algorithms(" ".join(now.get(keyword) or ()), after[keyword]) if keyword else []
+    if accepted and not any(_matches(algorithm, accepted) for name in names for algorithm in _ALGORITHMS.get(name, [name])):
+        told.append(f"{login.user} logs in by a key of type {', '.join(names)}, and PubkeyAcceptedAlgorithms would not have it: give the account "
+                    "another key (ssh-keygen -t ed25519), or leave the control out")
+    least, sizes = str(after.get("requiredrsasize") or ""), login.rsa_bits
+    bits = sizes.get(login.fingerprint) if login.fingerprint else max(sizes.values(), default=None) if set(names) == {"RSA"} else None
+    if least.isdigit() and bits and names[0].startswith("RSA") and bits < int(least):
+        told.append(f"{login.user} logs in by an RSA key of {bits} bits, and RequiredRSASize would be {least}: give the account a longer one")
+    return told
 
 
 def refuse(host: str, area: str, told: Sequence[str]) -> None:
@@ -101,9 +144,9 @@ def refuse(host: str, area: str, told: Sequence[str]) -> None:
                          fix="Mend that, or leave the control out, and run again.")
 
 
-def allowed(user: str, groups: Sequence[str], address: str, lists: Mapping[str, Sequence[str]]) -> tuple[bool | None, str]:
+def allowed(user: str, groups: Sequence[str] | None, address: str, lists: Mapping[str, Sequence[str]]) -> tuple[bool | None, str]:
     """What sshd's four lists say of an account: (True, ""), (False, the list that shuts it out) or (None, ...) when a name in a list would have to be
-    resolved. lists: keyword in small letters -> patterns, those of all lines together."""
+    resolved, or its groups are not known. lists: keyword in small letters -> patterns, those of all lines together."""
     def found(name: str) -> list[bool | None]:
         return [_user(one, user, address) if name.endswith("users") else _group(one, groups) for one in lists.get(name) or ()]
 
@@ -121,10 +164,33 @@ def allowed(user: str, groups: Sequence[str], address: str, lists: Mapping[str, 
 
 
 # ---------------------------------------------------------------------------------------------------- details
+_RSA, _CERT = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"), "-cert-v01@openssh.com"
+_ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+_ALGORITHMS: Mapping[str, Sequence[str]] = {
+    "RSA": _RSA, "RSA-CERT": [name + _CERT for name in _RSA], "ECDSA": _ECDSA, "ECDSA-CERT": [name + _CERT for name in _ECDSA],
+    "ED25519": ["ssh-ed25519"], "ED25519-CERT": ["ssh-ed25519" + _CERT], "DSA": ["ssh-dss"], "ED25519-SK": ["sk-ssh-ed25519@openssh.com"],
+    "ECDSA-SK": ["sk-ecdsa-sha2-nistp256@openssh.com"]}
+"""Type of a key as sshd's log names it -> what it can sign by."""
+_LOGGED = {"ssh-rsa": "RSA"}
+"""Words of authorized_keys that stand for more than themselves."""
+
+
+def _algorithms(now: str, wanted: str) -> list[str]:
+    """sshd's list with what is added, taken away or put first; names may be patterns."""
+    have, words = now.split(","), wanted[1:].split(",")
+    if wanted[:1] in ("+", "^"):
+        return [*have, *words]
+    if wanted[:1] == "-":
+        return [name for name in have if not _matches(name, words)]
+    return wanted.split(",")
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def _lists(login: Login, now: Mapping[str, Sequence[str]], wanted: Mapping[str, str]) -> list[str]:
     names = {"allowusers": "AllowUsers", "allowgroups": "AllowGroups", "denyusers": "DenyUsers", "denygroups": "DenyGroups"}
-    if not any(wanted.get(name) for name in names):
-        return []
     lists = {name: [*" ".join(now.get(name) or ()).split(), *wanted.get(name, "").split()] for name in names}
     answer, by = allowed(login.user, login.groups, login.address, lists)
     if answer is not False:
@@ -171,8 +237,8 @@ def _user(pattern: str, user: str, address: str) -> bool | None:
     return _address_in(address, host)
 
 
-def _group(pattern: str, groups: Sequence[str]) -> bool:
-    return any(_name(pattern, group) for group in groups)
+def _group(pattern: str, groups: Sequence[str] | None) -> bool | None:
+    return None if groups is None else any(_name(pattern, group) for group in groups)
 
 
 def _name(pattern: str, name: str) -> bool:

@@ -3,6 +3,7 @@
 """The report of a hardening run as data and as a page. Pure: data in, text out."""
 from __future__ import annotations
 
+import dataclasses
 import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,14 +26,34 @@ border-color:#2b3440}th{background:#222a35}th,td{border-color:#2b3440}p,small{co
 """
 
 
-def area(profile: str, rows: Sequence[Mapping[str, Any]], check: bool, when: str) -> dict[str, Any]:
-    """One area of one host. when: UTC."""
-    counts = dict(Counter(str(row["status"]) for row in rows))
-    return {"profile": profile, "check": check, "when": when, "counts": counts, "controls": [dict(row) for row in rows]}
+@dataclasses.dataclass(frozen=True, slots=True)
+class Said:
+    """What one run came to in one area. state: present or absent; failure: why it failed or was refused, empty when it did not; guard: how the
+    connection was guarded."""
+
+    profile: str
+    state: str
+    rows: Sequence[Mapping[str, Any]]
+    failure: str = ""
+    guard: str = ""
 
 
-def host(name: str, facts: Mapping[str, Any], areas: Mapping[str, Any]) -> dict[str, Any]:
-    """What a host's file holds: only what the report is about, none of the accounts and packages that were looked at."""
+def area(said: Said, before: Mapping[str, Any], check: bool, when: str) -> dict[str, Any]:
+    """One area of one host. before: what was reported of it last, which still holds when nothing came about; when: UTC."""
+    rows = [dict(row) for row in said.rows]
+    if said.failure and not rows:
+        known = {name: before.get(name) for name in ("profile", "check", "counts", "controls") if name in before}
+        told: dict[str, Any] = {"profile": said.profile, "check": check, "counts": {}, "controls": [], **known}
+    else:
+        told = {"profile": said.profile, "check": check, "counts": dict(Counter(str(row["status"]) for row in rows)), "controls": rows}
+    return {**told, "state": said.state, "when": when, "failure": said.failure, "guard": said.guard}
+
+
+def host(name: str, facts: Mapping[str, Any], areas: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What a host's file holds: only what the report is about, none of the accounts and packages that were looked at. before: the file's
+    last content, for what a host that was not reached does not tell."""
+    if not facts:
+        return {"host": name, "system": "", "kind": "", "workloads": {}, **before, "areas": dict(areas)}
     system = facts.get("os") or {}
     return {"host": name, "system": system.get("name", ""), "kind": (facts.get("virtual") or {}).get("kind", ""),
             "workloads": dict(facts.get("workloads") or {}), "areas": dict(areas)}
@@ -59,7 +80,11 @@ def _hosts(hosts: Sequence[Mapping[str, Any]]) -> str:
         told = []
         for key, data in entry["areas"].items():
             counts = ", ".join(f"{count} {WORDS[status]}" for status in WORDS if (count := data["counts"].get(status)))
-            told.append(f"{AREAS.get(key, _text(key))}: {_text(data['profile'])}{' (check only)' if data['check'] else ''}: {counts}")
+            what = _text(data["profile"]) + (" (check only)" if data["check"] else "") + f": {counts or 'nothing yet'}"
+            if data.get("state") == "absent" and not data.get("failure"):
+                what = "as it was before hardening"
+            failure = f"<div class=failed>{SIGNS['failed']} {_text(data['failure'])}</div>" if data.get("failure") else ""
+            told.append(f"{AREAS.get(key, _text(key))}: {what}{failure}")
         work = ", ".join(f"{_text(name)} <small>({_text(why)})</small>" for name, why in entry["workloads"].items()) or "<small>none seen</small>"
         rows.append(f"<tr><td><b>{_text(entry['host'])}</b></td><td>{_text(entry['system'])}</td><td>{work}</td><td>{'<br>'.join(told)}</td></tr>")
     return "<div class=scroll><table><tr><th>Host</th><th>System</th><th>Works for</th><th>Result</th></tr>" + "".join(rows) + "</table></div>"

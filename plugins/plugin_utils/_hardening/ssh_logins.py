@@ -88,6 +88,13 @@ _OF_THE_SYSTEM = frozenset({
     "proxy", "shutdown", "sync", "sys", "systemd-network", "systemd-resolve", "systemd-timesync", "uucp", "www-data"})
 
 
+def another_server(facts: Facts) -> str:
+    """A word when this connection comes through a server that reads another file: it is neither cut by a change here nor a proof of it."""
+    config = str((facts.get("login") or {}).get("config") or "")
+    return (f"Ansible comes in through another server, which reads {config}: what is changed here cannot shut it out, and its fresh connection does "
+            "not prove that logins through the first server work") if config else ""
+
+
 def others_words(facts: Facts, settings: Mapping[str, str], own: str) -> list[str]:
     """Match blocks that give some a value of their own; they are somebody's decision, and stay."""
     wanted = {keyword.lower(): value for keyword, value in settings.items()}

@@ -44,5 +44,7 @@ def gather(system: System, sysctl: Sequence[str], programs: Sequence[str], paths
         except (OSError, ValueError, KeyError, IndexError) as failure:
             facts[name] = None
             facts["unread"][name] = str(failure)
+    if facts["accounts"] and facts["sshd"]:
+        accounts.count_keys(system, facts["accounts"], " ".join(facts["sshd"]["root"].get("authorizedkeysfile") or []).split())
     facts["workloads"] = workloads.found(facts, system)
     return facts

@@ -3,12 +3,14 @@
 """Accounts, who is logged in for Ansible, and what sudo allows."""
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import time
 from typing import Any
 
 from ..system import System
+from . import session
 
 
 def all_of(system: System) -> list[dict[str, Any]]:
@@ -49,15 +51,35 @@ def crontabs(system: System) -> list[str]:
 
 def login(system: System) -> dict[str, Any]:
     """user: the account that Ansible is connected as, before it became root; address, port, to_address, to_port of its ssh connection, None
-    where it is none; today: days since 1970."""
+    where it is none; groups: names, None where they cannot be told; method, key, print, config: see ``session``; today: days since 1970."""
     me = pwd.getpwuid(os.getuid()).pw_name
-    user = os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or me
-    connection = _ssh_connection()
-    words = connection.split()
+    seen = session.about(system)
+    user = seen["user"] or os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or me
+    words = seen["connection"].split()
     told: dict[str, Any] = {"user": user, "became": me, "today": int(time.time() // 86400)}
     fields = words if len(words) == 4 else [None] * 4
     told.update(address=fields[0], port=fields[1], to_address=fields[2], to_port=fields[3])
+    told.update((name, seen[name]) for name in ("method", "key", "print", "config"))
+    told["groups"] = _groups(user)
     return told
+
+
+def _groups(user: str) -> list[str] | None:
+    """Names of all its groups, those of a directory too; None where they cannot be told."""
+    try:
+        numbers = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
+        return [grp.getgrgid(number).gr_name for number in numbers]
+    except (KeyError, OSError):
+        return None
+
+
+def count_keys(system: System, found: list[dict[str, Any]], patterns: list[str]) -> None:
+    """Keys of accounts where sshd looks for them. patterns: of AuthorizedKeysFile; those in homes are counted already."""
+    for account in found:
+        for pattern in patterns:
+            if pattern.startswith("/"):
+                text = system.text(pattern.replace("%u", account["name"]).replace("%h", account["home"]))
+                account["keys"] += 0 if "%u" not in pattern and "%h" not in pattern else _count(text)
 
 
 def sudo(system: System) -> dict[str, Any]:
@@ -94,24 +116,8 @@ def _number(fields: list[str], place: int) -> int | None:
 def _keys(system: System, home: str) -> int:
     if not home.startswith("/"):
         return 0
-    texts = [system.text(home + "/.ssh/authorized_keys"), system.text(home + "/.ssh/authorized_keys2")]
-    return sum(1 for text in texts for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    return _count(system.text(home + "/.ssh/authorized_keys")) + _count(system.text(home + "/.ssh/authorized_keys2"))
 
 
-def _ssh_connection() -> str:
-    """sudo takes SSH_CONNECTION away; a process above this one still has it."""
-    told = os.environ.get("SSH_CONNECTION", "")
-    number = os.getppid()
-    for _step in range(12):
-        if told or number <= 1:
-            break
-        try:
-            with open(f"/proc/{number}/environ", "rb") as file:
-                for entry in file.read().split(b"\0"):
-                    if entry.startswith(b"SSH_CONNECTION="):
-                        told = entry.split(b"=", 1)[1].decode()
-            with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:
-                number = int(file.read().rsplit(")", 1)[1].split()[1])
-        except (OSError, ValueError, IndexError):
-            break
-    return told
+def _count(text: str) -> int:
+    return sum(1 for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))

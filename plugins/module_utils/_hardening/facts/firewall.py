@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from ..system import System
-from .network import _address
+from .network import established
 
 CONFIGURATIONS = ("/etc/nftables.conf", "/etc/sysconfig/nftables.conf")
 PERSISTENT = ("/etc/iptables/rules.v4", "/etc/iptables/rules.v6", "/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables")
@@ -69,22 +69,12 @@ def _default_routes(system: System) -> list[str]:
 
 
 def _peers(system: System) -> list[dict[str, Any]]:
-    rows = [line.split()[1:4] for path in ("tcp", "tcp6") for line in system.text("/proc/net/" + path).splitlines()[1:] if len(line.split()) > 3]
-    listening = {local.split(":")[1] for local, _remote, state in rows if state == "0A"}
     found: list[dict[str, Any]] = []
-    for local, remote, state in rows:
-        address, port = local.split(":")
-        if state != "01" or port not in listening:
-            continue
-        row = {"source": _plain(_address(remote.split(":")[0])), "destination": _plain(_address(address)), "port": int(port, 16)}
-        if row not in found and len(found) < PEERS:
+    for connection in established(system):
+        row = {name: connection[name] for name in ("source", "destination", "port")}
+        if connection["listening"] and row not in found and len(found) < PEERS:
             found.append(row)
     return found
-
-
-def _plain(address: str) -> str:
-    """An IPv4 address that a socket of IPv6 shows as IPv4."""
-    return address[7:] if address.lower().startswith("::ffff:") and "." in address else address
 
 
 def _programs(text: str) -> dict[str, str]:

@@ -65,6 +65,25 @@ def listening(system: System) -> list[dict[str, Any]]:
     return found
 
 
+def established(system: System) -> list[dict[str, Any]]:
+    """Connections over TCP that are open: source, source_port of the other side; destination, port of the node's; listening: whether others
+    opened it."""
+    rows = [line.split()[1:4] for path in ("tcp", "tcp6") for line in system.text("/proc/net/" + path).splitlines()[1:] if len(line.split()) > 3]
+    ports = {local.split(":")[1] for local, _remote, state in rows if state == "0A"}
+    found = []
+    for local, remote, state in rows:
+        if state == "01":
+            (address, port), (source, source_port) = local.split(":"), remote.split(":")
+            found.append({"source": _plain(_address(source)), "source_port": int(source_port, 16), "destination": _plain(_address(address)),
+                          "port": int(port, 16), "listening": port in ports})
+    return found
+
+
+def _plain(address: str) -> str:
+    """An IPv4 address that a socket of IPv6 shows as IPv4."""
+    return address[7:] if address.lower().startswith("::ffff:") and "." in address else address
+
+
 def tables(system: System) -> list[str]:
     """Family and name of each table of nftables ("inet filter"); those of iptables-nft are among them."""
     answer = system.run(["nft", "list", "tables"])

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import re
 import tempfile
 from typing import Any, Mapping
 
@@ -30,7 +32,7 @@ def about(system: System, login: Mapping[str, Any]) -> dict[str, Any] | None:
         "lines": [list(line) for line in sshd_copy.read(system, main, {})], "login": mine, "root": root,
         "knows": {kind: system.run(["ssh", "-Q", kind]).out.split() for kind in _QUERIES}, "host_keys": _host_keys(system, mine),
         "moduli": _moduli(system), "socket": _socket(system), "fips": system.text("/proc/sys/crypto/fips_enabled").strip() == "1",
-        "access": _access(system, user, mine), "crypto_policy": system.exists("/etc/crypto-policies/back-ends/opensshserver.config")}
+        "access": access(system, user, mine), "crypto_policy": system.exists("/etc/crypto-policies/back-ends/opensshserver.config")}
 
 
 def _host_keys(system: System, values: sshd_copy.Values) -> dict[str, int]:
@@ -55,12 +57,15 @@ def _socket(system: System) -> dict[str, Any]:
     return {"unit": name, "follows_config": system.exists(_GENERATOR)}
 
 
-def _access(system: System, user: str, values: sshd_copy.Values) -> dict[str, Any]:
-    """Where sshd looks for the keys of an account, how many it finds there, and what StrictModes would object to."""
-    home = next((line.split(":")[5] for line in system.text("/etc/passwd").splitlines() if line.split(":")[0] == user and line.count(":") == 6), "")
+def access(system: System, user: str, values: sshd_copy.Values, modes: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Where sshd looks for the keys of an account, how many it finds there and of which types, the bits of RSA keys by fingerprint, and what
+    StrictModes would object to. modes: permissions that paths would have."""
+    home = _home(system, user)
     files: list[str] = []
     loose: list[str] = []
     keys = 0
+    types: list[str] = []
+    bits: dict[str, int] = {}
     for pattern in " ".join(values.get("authorizedkeysfile") or [".ssh/authorized_keys .ssh/authorized_keys2"]).split():
         if pattern == "none":
             continue
@@ -69,15 +74,44 @@ def _access(system: System, user: str, values: sshd_copy.Values) -> dict[str, An
         lines = [line for line in system.text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
         files.append(path)
         keys += len(lines)
+        bits.update(_rsa_bits(system, path) if lines else {})
+        types += [kind for kind in map(key_type, lines) if kind not in types]
         if lines:
-            loose += [place for place in (home, os.path.dirname(path), path) if place not in loose and _loose(system, place, user)]
+            loose += [place for place in (home, os.path.dirname(path), path) if place not in loose and _loose(system, place, user, modes or {})]
     field = next((line.split(":")[1] for line in system.text("/etc/shadow").splitlines() if line.split(":")[0] == user and ":" in line), "")
     others = [name for name in ("authorizedkeyscommand", "trustedusercakeys") if (values.get(name) or ["none"])[0] not in ("none", "")]
-    return {"user": user, "files": files, "keys": keys, "other_ways": others, "loose": loose, "locked": field.startswith("!"),
+    return {"user": user, "files": files, "keys": keys, "types": types, "rsa_bits": bits,
+            "other_ways": others, "loose": loose, "locked": field.startswith("!"),
             "password": bool(field) and field[0] not in "!*"}
 
 
-def _loose(system: System, path: str, user: str) -> bool:
+def _home(system: System, user: str) -> str:
+    """Also of an account that comes from a directory."""
+    rows = (line.split(":") for line in system.text("/etc/passwd").splitlines())
+    home = next((fields[5] for fields in rows if fields[0] == user and len(fields) == 7), "")
+    try:
+        return home or ("" if system.root else pwd.getpwnam(user).pw_dir)
+    except KeyError:
+        return ""
+
+
+def _rsa_bits(system: System, path: str) -> dict[str, int]:
+    rows = [line.split() for line in system.run(["ssh-keygen", "-l", "-f", system.real(path)]).out.splitlines()]
+    return {row[1]: int(row[0]) for row in rows if len(row) > 2 and row[-1] == "(RSA)" and row[0].isdigit()}
+
+
+def key_type(line: str) -> str:
+    """Of a line of authorized_keys: ``ssh-ed25519``; ``cert-authority`` where it names an authority; empty when it cannot be told."""
+    options, kind = "", ""
+    for word in re.findall(r'(?:[^\s"]|"(?:\\.|[^"\\])*")+', line):
+        if re.fullmatch(r"(sk-)?(ssh|ecdsa)-[A-Za-z0-9@.-]+", word):
+            kind = word
+            break
+        options += word
+    return "cert-authority" if "cert-authority" in options.split(",") else kind
+
+
+def _loose(system: System, path: str, user: str, modes: Mapping[str, int]) -> bool:
     """Whether others than the account and root can write there, or it belongs to others."""
     try:
         found = os.stat(system.real(path))
@@ -87,4 +121,4 @@ def _loose(system: System, path: str, user: str) -> bool:
         owners = (0, system.owner(user))
     except KeyError:
         owners = (0, found.st_uid)
-    return bool(found.st_mode & 0o022) or found.st_uid not in owners
+    return bool(modes.get(path, found.st_mode) & 0o022) or found.st_uid not in owners

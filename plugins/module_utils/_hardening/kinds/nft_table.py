@@ -12,6 +12,7 @@ import json
 import os
 
 from .. import undo
+from ..facts import network
 from ..plan import Change, Item, Plan
 from ..system import System
 from ..undo import Step
@@ -19,6 +20,8 @@ from ..undo import Step
 WANTS = "/etc/systemd/system/multi-user.target.wants/"
 LOADED = "/run/hybridops-fleet-firewall.json"
 """How the kernel showed the table right after it was loaded; asked only where no namespace can be had."""
+MOST = 20000
+"""Connections that are open and kept so."""
 
 
 def plan(system: System, item: Item) -> Plan:
@@ -38,6 +41,13 @@ def plan(system: System, item: Item) -> Plan:
     return Plan(changes, not_possible="no systemd runs here, so nothing loads the table at boot")
 
 
+def loads(system: System, table: str) -> Step:
+    """The step that brings a table ("inet name") back as the kernel has it now, be it that there is none."""
+    family, _blank, name = table.partition(" ")
+    item = {"family": family, "name": name}
+    return _loads(item, _listing(system, item))
+
+
 def replaced(item: Item, listing: str) -> str:
     """A listing as text that makes the table or replaces it."""
     head = f"table {_table(item)}\n"
@@ -47,18 +57,32 @@ def replaced(item: Item, listing: str) -> str:
 # ---------------------------------------------------------------------------------------------------- details
 def _load(system: System, item: Item, live: str, wanted: str) -> Change:
     def act() -> None:
-        answer = system.run(["nft", "-f", "-"], item["content"])
+        answer = system.run(["nft", "-f", "-"], item["content"] + "".join(_open_now(system, item)))
         if answer.rc:
             raise ValueError("nft: " + " ".join((answer.err or answer.out).split())[:500])
         _remember(system, item)
 
     def back(keep: undo.Keep) -> list[Step]:
-        if not live:
-            return [_gone(item)]
-        return [{"do": "command", "words": ["sh", "-c", 'printf "%s" "$1" | nft -f -', "sh", replaced(item, live)]}]
+        return [_loads(item, live)]
 
     table = _table(item)
     return Change("nft:" + table, back, act, before=live, after=wanted, detail=f"table {table} {'replaced' if live else 'made'}")
+
+
+def _open_now(system: System, item: Item) -> list[str]:
+    """Commands that put the connections that are open now into the sets for them, so that none is cut."""
+    found: dict[int, list[str]] = {4: [], 6: []}
+    for row in network.established(system)[:MOST]:
+        source = row["source"].split("%")[0]
+        found[6 if ":" in source else 4].append("{} . {} . {}".format(source, row["source_port"], row["port"]))
+    return ["add element {} open_before{} {{ {} }}\n".format(_table(item), family, ", ".join(sorted(set(rows))))
+            for family, rows in found.items() if rows and f"set open_before{family} " in item["content"]]
+
+
+def _loads(item: Item, live: str) -> Step:
+    if not live:
+        return _gone(item)
+    return {"do": "command", "words": ["sh", "-c", 'printf "%s" "$1" | nft -f -', "sh", replaced(item, live)]}
 
 
 def _gone(item: Item) -> Step:

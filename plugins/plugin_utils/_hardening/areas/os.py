@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .. import lockout
 from ..decision import Decision, Facts, Options
 from ..os import accounts, audit, filesystem, kernel, passwords, services
 from ..os.asked import Asked
@@ -61,7 +62,8 @@ CONTROLS: dict[str, Callable[[Asked], Decision]] = {
 
 
 def decide(facts: Facts, options: Options) -> list[Decision]:
-    """One decision for each control of the role's data, in the order of CONTROLS."""
+    """One decision for each control of the role's data, in the order of CONTROLS. Raises FleetError when Ansible would not become root any more."""
+    lockout.refuse(options.host, "os_hardening", _refusals(facts, options))
     found = []
     for name, ask in CONTROLS.items():
         control = options.controls.get(name)
@@ -69,3 +71,16 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
             continue
         found.append(ask(Asked(facts, options, control)) if control.on else Decision(name, False, f"{control.by} leaves it out"))
     return found
+
+
+def _refusals(facts: Facts, options: Options) -> list[str]:
+    connection, control = options.connection, options.controls.get("sudo")
+    if control is None or not control.on or connection.user == "root" or not connection.become or connection.become_method != "sudo":
+        return []
+    told = []
+    if control.values.get("noexec"):
+        told.append("sudo would start no program that starts others (control sudo, noexec: true), and each of Ansible's modules is one")
+    if control.values.get("requiretty") and connection.pipelining and connection.transport in lockout.SSH:
+        told.append("sudo would want a terminal (control sudo, requiretty: true), and Ansible has none as pipelining is on: set "
+                    "ansible_pipelining: false, or leave it out")
+    return told

@@ -54,11 +54,14 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
         chosen[name].notes += ssh_logins.others_words(facts, chosen[name].settings, DROP_IN)
     everywhere = chosen.pop("main_file", Chosen(apply=False))
     text, wanted = _text(options, chosen)
-    login = lockout.of(facts, by_password=bool(options.variables.get("password_connection")), port=options.connection.port)
-    lockout.refuse(options.host, "ssh_hardening",
-                   [*lockout.sshd(login, facts["sshd"].get("login") or {}, wanted), *ssh_logins.disagreement(facts, options)])
+    login = lockout.of(facts, by_password=options.connection.by_password, port=options.connection.port)
+    other = ssh_logins.another_server(facts)
+    refused = [] if other else lockout.sshd(login, facts["sshd"].get("login") or {}, wanted)
+    lockout.refuse(options.host, "ssh_hardening", [*refused, *ssh_logins.disagreement(facts, options)])
     write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
-                   "notify": ["sshd"], "login": dict(facts.get("login") or {})}
+                   "notify": ["sshd"], "login": {} if other else dict(facts.get("login") or {})}
+    if other and "configuration" in chosen:
+        chosen["configuration"].notes.append(other)
     decisions = [Decision("main_file", everywhere.apply, everywhere.why)] if "main_file" in options.controls else []
     return [_first(chosen, write), *decisions, *(_decision(name, one) for name, one in chosen.items() if name != "configuration")]
 

@@ -32,6 +32,10 @@ _NEEDED = (
 """Without these a host loses its addresses, its neighbours or large packets."""
 
 
+OPEN_BEFORE = {4: "open_before4", 6: "open_before6"}
+"""Sets of connections that were open when the table was loaded; module harden_apply fills them in the same transaction."""
+
+
 def text(policy: Policy) -> str:
     """The file for ``nft -f``: makes the table, or replaces it with nothing in between."""
     sets = _Sets()
@@ -66,7 +70,7 @@ def text(policy: Policy) -> str:
             f"iifname {names} oifname {names} drop",
         ]))
     chains.append(_chain("output", "type filter hook output priority 0; policy accept;", []))
-    body = "\n".join([*sets.text(), *chains]).rstrip("\n")
+    body = "\n".join([*_open_before(), *sets.text(), *chains]).rstrip("\n")
     return (
         "# Written by role hybridops.fleet.firewall; a change here is overwritten by its next run.\n"
         f"table {FAMILY} {TABLE}\ndelete table {FAMILY} {TABLE}\ntable {FAMILY} {TABLE} {{\n{body}\n}}\n")
@@ -102,8 +106,16 @@ class _Sets:
         return told
 
 
+def _open_before() -> list[str]:
+    return [f"\tset {name} {{\n\t\ttype {_TYPE[family]} . inet_service . inet_service\n\t\tsize 65535\n\t\tflags dynamic,timeout\n"
+            f"\t\ttimeout 1d\n\t}}\n" for family, name in OPEN_BEFORE.items()]
+
+
 def _allowed(policy: Policy, sets: _Sets) -> Iterable[str]:
     """What is let in; called for the host's own ports, and for published ones when they are guarded."""
+    for family, name in OPEN_BEFORE.items():
+        # a kernel that has followed no connection until now takes their next packet for a new one
+        yield f"tcp flags & (syn | rst) == 0 {_SADDR[family]} . tcp sport . tcp dport @{name} accept comment \"open before\""
     for match, why in _NEEDED:
         yield f'{match} accept comment "{why}"'
     if policy.ping:

@@ -17,11 +17,15 @@ def system_accounts(asked: Asked) -> Decision:
     login = (asked.facts.get("login") or {}).get("user")
     found = [account for account in asked.facts.get("accounts") or []
              if account["uid"] < 1000 and account["name"] not in KEEP_SHELL and account["shell"] in SHELLS]
+    values = (asked.facts.get("sshd") or {}).get("root") or {}
+    elsewhere = any((values.get(name) or ["none"])[0] not in ("none", "") for name in ("authorizedkeyscommand", "trustedusercakeys"))
     spared = [account["name"] for account in found if account["name"] == login or account["keys"] or account["password"] == "set"
-              or (account["uid"] == 0)]
+              or (account["uid"] == 0) or elsewhere]
     items: list[Item] = [{"kind": "account", "name": account["name"], "shell": nologin, "guarded": True} for account in found
                          if account["name"] not in spared]
-    notes = [f"{', '.join(spared)} keep their shells: they have keys, a password, or the number of root"] if spared else []
+    why = "they have keys, a password, or the number of root"
+    why = "keys may come from elsewhere (AuthorizedKeysCommand, TrustedUserCAKeys)" if elsewhere else why
+    notes = [f"{', '.join(spared)} keep their shells: {why}"] if spared else []
     others = [account["name"] for account in asked.facts.get("accounts") or [] if account["uid"] == 0 and account["name"] != "root"]
     notes += [f"{', '.join(others)}: root under another name; look whether that is meant"] if others else []
     return asked.do(items, notes=notes)

@@ -56,7 +56,8 @@ def services_off(asked: Asked) -> Decision:
         if how and units:
             notes.append(f"{name} stays: {how}")
             continue
-        items += [{"kind": "unit", "name": unit, "enabled": False, "active": False, "masked": True} for unit in units]
+        # guarded, as names of hosts (avahi) and homes of accounts (autofs, rpcbind) may come by them
+        items += [{"kind": "unit", "name": unit, "enabled": False, "active": False, "masked": True, "guarded": True} for unit in units]
     return asked.do(items, notes=notes)
 
 

@@ -1,6 +1,6 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The dead man's switch for real, on a tree of its own: its script runs, its timer fires."""
+"""The dead man's switch for real, on a tree of its own: its script runs, it fires in time."""
 from __future__ import annotations
 
 import contextlib
@@ -59,17 +59,17 @@ class Node:
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     started: list[str] = []
-    start = Switch._start_timer
+    start = Switch._start
 
-    def noted(self: Switch, seconds: int) -> str:
-        started.append(start(self, seconds))
+    def noted(self: Switch) -> str:
+        started.append(start(self))
         return started[-1]
 
-    monkeypatch.setattr(Switch, "_start_timer", noted)
+    monkeypatch.setattr(Switch, "_start", noted)
     yield Node(tmp_path)
-    for timer in started:
+    for group in started:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(int(timer), signal.SIGKILL)
+            os.killpg(int(group), signal.SIGKILL)
 
 
 def armed(node: Node, seconds: int = 60, entries: bool = True) -> Switch:
@@ -95,7 +95,7 @@ def test_what_nobody_confirms_comes_back_by_itself(node: Node) -> None:
 
 def test_it_does_not_put_back_what_is_still_being_changed(node: Node) -> None:
     made = armed(node, 1)
-    with subprocess.Popen(["sh", str(node.root / PENDING[1:] / "switch.sh"), "timer"]) as early:
+    with subprocess.Popen(["sh", str(node.root / PENDING[1:] / "switch.sh"), "wait", "n1"]) as early:
         time.sleep(0.5)
         node.change()
         assert early.poll() is None, "it waits for the run"
@@ -120,11 +120,65 @@ def test_a_run_that_died_is_taken_back_by_the_next_one(node: Node) -> None:
     node.change()
     made._release()  # as the end of its process does
     later = Switch(node.system, 60, "n2")
-    with pytest.raises(ValueError, match="not confirmed yet"):
-        later.arm(node.entries, [])
     assert later.take_back_left()
     assert node.is_as_before() and not node.pending()
     assert later.take_back_left() == ""
+
+
+def test_what_is_not_confirmed_yet_stops_another_run(node: Node) -> None:
+    made = armed(node)
+    node.change()
+    made.settle()
+    with pytest.raises(ValueError, match="not confirmed yet"):
+        Switch(node.system, 60, "n2").arm(node.entries, [])
+
+
+def test_a_run_that_is_killed_while_it_changes_things_is_taken_back_at_once(node: Node) -> None:
+    made = armed(node, 600)
+    node.change()
+    assert made._lock is not None
+    os.close(made._lock)  # as the end of its process does
+    wait(node, 5)
+    assert node.is_as_before() and not node.pending()
+
+
+def test_a_run_that_hangs_does_not_keep_the_switch_for_ever(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switch, "LONGEST", 1)
+    with subprocess.Popen(["sleep", "100"]) as hung:
+        made = Switch(node.system, 60, "n1")
+        monkeypatch.setattr(os, "getpid", lambda: hung.pid)
+        made.arm(node.entries, [])
+        script = node.root / PENDING[1:] / "switch.sh"
+        script.write_text(script.read_text().replace("lock 30; then", "lock 1; then"))
+        subprocess.Popen(["sh", str(script), "wait", "n1"], stderr=subprocess.DEVNULL)
+        node.change()
+        try:
+            assert hung.wait(20) == -signal.SIGKILL
+        finally:
+            hung.kill()
+        made._release()
+    wait(node)
+    assert node.is_as_before() and not node.pending()
+
+
+def test_who_confirms_in_time_is_waited_for_by_the_next_run(node: Node) -> None:
+    made = armed(node, 60)
+    node.change()
+    made.settle()
+    begin = time.monotonic()
+    with subprocess.Popen(["sh", "-c", f"sleep 1; exec sh {node.root / PENDING[1:] / 'switch.sh'} confirm n1"], stdout=subprocess.DEVNULL):
+        assert Switch(node.system, 60, "n2").take_back_left() == ""
+    assert time.monotonic() - begin < 10 and node.file.read_text() == "Port 2222\n"
+
+
+def test_what_is_due_after_the_confirmation_is_done_then_and_only_then(node: Node) -> None:
+    for word, there in (("now", True), ("confirm", False)):
+        (node.root / "record").write_text("")
+        made = Switch(node.system, 60, "n1")
+        made.arm(node.entries, [], [f"rm -f {node.root / 'record'}"])
+        made.settle()
+        node.script(word, "n1")
+        assert (node.root / "record").exists() is there
 
 
 def test_a_restore_that_is_cut_off_goes_on_at_the_next_boot(node: Node) -> None:
@@ -148,11 +202,11 @@ def test_two_runs_never_meet(node: Node, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_switch_that_cannot_be_armed_leaves_nothing(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(self: Switch, seconds: int) -> str:
-        raise ValueError("no timer to be had")
+    def fails(self: Switch) -> str:
+        raise ValueError("nothing that waits is to be had")
 
-    monkeypatch.setattr(Switch, "_start_timer", fails)
-    with pytest.raises(ValueError, match=r"cannot be armed .no timer to be had., so nothing"):
+    monkeypatch.setattr(Switch, "_start", fails)
+    with pytest.raises(ValueError, match=r"cannot be armed .nothing that waits is to be had., so nothing"):
         armed(node)
     assert not node.pending() and not (node.root / PENDING[1:]).parent.joinpath("pending.new").exists()
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +127,53 @@ def test_an_open_connection_lives_on_when_the_rules_are_made_and_replaced(net: N
         server.wait(10)
 
 
+TAKES = """
+import socket
+client = socket.create_connection(("203.0.113.9", 5000), 5)
+print("open", flush=True)
+print(client.recv(100).decode(), end="", flush=True)
+"""
+GIVES = """
+import socket, sys
+server = socket.create_server(("203.0.113.9", 5000))
+print("ready", flush=True)
+connection, _address = server.accept()
+sys.stdin.readline()
+connection.send(b"an answer that took its time\\n")
+sys.stdin.readline()
+"""
+
+
+def test_what_was_open_before_the_first_rules_goes_on_though_it_is_let_in_no_more(net: Namespaces, tmp_path: Path) -> None:
+    """By a kernel that had followed no connection until then: a session of somebody who is shut out now, and one that the host has opened itself
+    and on which it waits for an answer."""
+    server, gives = net.start("h", LISTEN), net.start("o", GIVES)
+    assert server.stdout and gives.stdout and gives.stdin and server.stdout.readline() == gives.stdout.readline() == "ready\n"
+    client, takes = net.start("o", TALK), net.start("h", TAKES)
+    assert client.stdin and client.stdout and takes.stdout and takes.stdout.readline() == "open\n"
+    try:
+        client.stdin.write("before\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == "before\n"
+        content = given.table(given.facts(("eth0", ("203.0.113.5/24",))), given.options(ME, ssh_from=["198.51.100.0/24"]))
+        system = net.system(tmp_path)
+        (tmp_path / "proc/net").mkdir(parents=True)
+        (tmp_path / "proc/net/tcp").write_text(net.run("h", "cat", "/proc/net/tcp"))
+        item = {"kind": "nft_table", "family": nft.FAMILY, "name": nft.TABLE, "unit": firewall.UNIT, "content": content}
+        nft_table.plan(system, item).changes[0].act()
+        client.stdin.write("after\n")
+        client.stdin.flush()
+        gives.stdin.write("\n")
+        gives.stdin.flush()
+        assert client.stdout.readline() == "after\n" and takes.stdout.readline() == "an answer that took its time\n"
+        assert net.reach("o", [("203.0.113.9", "203.0.113.5", "tcp", 22)]) == [False]
+        assert not nft_table.plan(system, item).changes, "what was open before makes the next run load it again"
+    finally:
+        for process in (client, gives, takes, server):
+            process.kill()
+            process.wait(10)
+
+
 def test_nothing_slips_through_while_the_table_is_replaced(net: Namespaces) -> None:
     net.load(given.table(FACTS, options()))
     script = """
@@ -164,6 +213,49 @@ def test_icmp_that_networks_need_works_on_both_families(net: Namespaces) -> None
 
 
 # ---------------------------------------------------------------------------------------------------- containers
+HEARS = """
+import socket, sys
+address, port = sys.argv[1], int(sys.argv[2])
+one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+one.bind((address, port))
+one.settimeout(5)
+print("ready", flush=True)
+try:
+    print(one.recv(100).decode(), flush=True)
+except TimeoutError:
+    print("nothing", flush=True)
+"""
+SAYS = """
+import socket, sys, time
+address, port, mine = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+one.bind(("::" if ":" in address else "", mine))
+for count in range(20):  # addresses of the link are tried out before they are used
+    try:
+        one.sendto(b"an offer", socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0][4])
+    except OSError:
+        pass
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize(("kind", "port", "mine", "comes"), [
+    ("unicast", 68, 67, True), ("broadcast", 68, 67, True), ("unicast", 68, 6700, False), ("link", 546, 547, True), ("global", 546, 547, False)])
+def test_leases_are_kept(net: Namespaces, kind: str, port: int, mine: int, comes: bool) -> None:
+    """DHCP from a server's port only, DHCPv6 from the link only."""
+    net.load(given.table(FACTS, options(profile="strict")))
+    rows = json.loads(net.run("h", "ip", "-json", "-6", "address", "show", "dev", "eth0"))[0]["addr_info"]
+    link = next(row["local"] for row in rows if row["scope"] == "link")
+    listen, to = {"unicast": ("0.0.0.0", "203.0.113.5"), "broadcast": ("0.0.0.0", "203.0.113.255"), "link": ("::", f"{link}%eth0"),
+                  "global": ("::", "2001:db8::5")}[kind]
+    hears = net.start("h", HEARS, listen, str(port))
+    assert hears.stdout and hears.stdout.readline() == "ready\n"
+    net.run("o", sys.executable, "-S", "-c", SAYS, to, str(port), str(mine))
+    assert hears.stdout.readline() == ("an offer\n" if comes else "nothing\n")
+    hears.wait(10)
+
+
 def test_published_ports_reach_their_container_as_the_engine_says(net: Namespaces) -> None:
     net.load(DOCKER)
     probe = [("203.0.113.9", "203.0.113.5", "tcp", 8080)]

@@ -15,6 +15,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access import answers, arguments
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import confirm, guard
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.confirm import Said
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection as Reached
 
 DENIED = Said(answers.DENIED, text="ops@web-1: Permission denied (publickey).")
 
@@ -140,3 +141,35 @@ def test_a_failure_of_ansible_is_an_answer_and_a_login_that_hangs_is_given_up() 
 
 def test_only_ssh_can_be_cut() -> None:
     assert confirm.why_no_switch("ssh") == "" and "docker" in confirm.why_no_switch("docker")
+
+
+class Shares:
+    """A connection and its action, of which ``beforehand`` asks a few words only."""
+
+    transport, host = "ssh", "web-1"
+
+    def __init__(self, arguments_of_ssh: str, answer: dict[str, Any]) -> None:
+        self.options: dict[str, Any] = {"ssh_args": arguments_of_ssh, "ssh_common_args": "", "ssh_extra_args": "", "reconnection_retries": 3}
+        self.answer, self.asked, self._connection = answer, list[str](), self
+        self.get_option = self.options.get
+        self.set_option = self.options.__setitem__
+        self.say = self.asked.append
+
+    def _low_level_execute_command(self, command: str, **_more: Any) -> dict[str, Any]:
+        self.asked.append(str(self.options["ssh_args"]))
+        return self.answer
+
+
+def test_a_login_that_is_dead_already_is_seen_before_anything_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    shared = "-o ControlMaster=auto -o ControlPersist=60s"
+    dead = Shares(shared, {"rc": 255, "stdout": "", "stderr": "ops@web-1: Permission denied (publickey)."})
+    with pytest.raises(FleetError, match=r"does not succeed, and nothing was changed: .*Permission denied") as failure:
+        guard.beforehand(dead, Reached("ssh", "ops"))
+    assert failure.value.code == "lockout"
+    alive = Shares(shared, {"rc": 0, "stdout": "motd\nFLEET here\n", "stderr": ""})
+    guard.beforehand(alive, Reached("ssh", "ops"))
+    assert len(alive.asked) == 1 and "ControlMaster=no" in alive.asked[0]
+    own = Shares("-C", {"rc": 255, "stdout": "", "stderr": ""})  # each call of Ansible has been a fresh one
+    guard.beforehand(own, Reached("ssh", "ops"))
+    assert not own.asked

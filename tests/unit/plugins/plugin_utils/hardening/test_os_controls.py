@@ -199,8 +199,8 @@ def test_the_page_shows_hosts_side_by_side_and_nothing_of_a_host_is_markup() -> 
     assert by_name["banner"]["status"] == "changed"
     assert by_name["root_console"]["status"] == "left_out"
     assert by_name["password_quality"]["status"] == "changed"  # its package came
-    hosts = [report.host(name, {**known, "workloads": {"docker": "<b>runs"}}, {"os": report.area("strict", rows, check=False, when="now")})
-             for name in ("one", "<script>two")]
+    told = report.area(report.Said("strict", "present", rows), {}, check=False, when="now")
+    hosts = [report.host(name, {**known, "workloads": {"docker": "<b>runs"}}, {"os": told}, {}) for name in ("one", "<script>two")]
     page = report.page(hosts)
     assert "<script>" not in page
     assert "<b>runs" not in page
@@ -212,3 +212,39 @@ def test_arguments_of_the_kernel_are_whole_words() -> None:
     for profile in PROFILES:
         for word in profiles.controls(DATA, profile, {}, {})["boot_arguments"].values["arguments"]:
             assert "=" in word, (profile, word)
+
+
+def test_a_refusal_is_reported_beside_what_still_holds() -> None:
+    rows = [{"control": "banner", "title": "A warning", "status": "changed", "why": "", "notes": [], "refs": {}, "details": []}]
+    before = report.area(report.Said("strict", "present", rows, guard="confirmed"), {}, check=False, when="then")
+    after = report.area(report.Said("baseline", "present", [], "web: would lock <b>Ansible out"), before, check=False, when="now")
+    assert after["controls"] == rows and after["profile"] == "strict" and after["when"] == "now"
+    page = report.page([report.host("one", {}, {"os": after}, {"system": "Debian 12", "areas": {}})])
+    assert "web: would lock &lt;b&gt;Ansible out" in page and "Debian 12" in page
+    never = report.area(report.Said("strict", "present", [], "cannot be reached"), {}, check=False, when="now")
+    assert "cannot be reached" in report.page([report.host("two", {}, {"os": never}, {})])
+    gone = report.area(report.Said("", "absent", []), after, check=False, when="later")
+    assert gone["controls"] == [] and "as it was before hardening" in report.page([report.host("one", {}, {"os": gone}, {})])
+
+
+@pytest.mark.parametrize(("values", "connection", "words"), [
+    ({"noexec": True}, Connection("ssh", "debian"), "starts others"),
+    ({"requiretty": True}, Connection("ssh", "debian", pipelining=True), "ansible_pipelining: false"),
+    ({"requiretty": True}, Connection("ssh", "debian"), ""), ({"requiretty": True}, Connection("local", "debian", pipelining=True), ""),
+    ({"noexec": True}, Connection("ssh", "root", become=False), ""), ({"noexec": True}, Connection("ssh", "debian", become_method="su"), "")])
+def test_a_sudo_that_ansible_could_not_use_is_refused(values: dict[str, Any], connection: Connection, words: str) -> None:
+    if not words:
+        assert decided(values={"sudo": values}, connection=connection)["sudo"].apply
+        return
+    with pytest.raises(FleetError, match=words) as failure:
+        decided(values={"sudo": values}, connection=connection)
+    assert failure.value.code == "lockout"
+    assert decided(values={"sudo": values}, controls={"sudo": False}, connection=connection)
+
+
+def test_an_account_whose_keys_may_come_from_elsewhere_keeps_its_shell() -> None:
+    people = [account("root", 0), account("deploy", 900)]
+    assert [item["name"] for item in decided(accounts=people)["system_accounts"].items] == ["deploy"]
+    for keyword in ("authorizedkeyscommand", "trustedusercakeys"):
+        decision = decided(accounts=people, sshd={"root": {keyword: ["/etc/ssh/x"]}})["system_accounts"]
+        assert not decision.items and keyword.lower() in decision.notes[0].lower()
