@@ -140,7 +140,8 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "hardening_runs", "hardening_fleet")
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "hardening_runs", "hardening_fleet",
+                  "hardening_swarm", "hardening_ways")
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 

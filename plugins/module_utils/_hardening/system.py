@@ -53,7 +53,7 @@ class System:
         self.uid = 0 if not self.root else os.geteuid()
         self.gid = 0 if not self.root else os.getegid()
         self._units: dict[str, dict[str, str]] = {}
-        self._image: Optional[bool] = None
+        self._image: bool | None = None
         self.written: list[str] = []
 
     # ------------------------------------------------------------------------------------------------ programs

@@ -26,7 +26,7 @@ def plan(system: System, item: Item) -> Plan:
     if not system.has("nft"):
         return Plan(not_possible="nft is not installed")
     if system.image:
-        return Plan(_link(system, item["unit"]), not_possible="this is an image: the rules are loaded at its first boot, not in the machine that builds it")
+        return Plan(_link(system, item["unit"]), not_possible="this is an image: its first boot loads the rules, not the machine that builds it")
     live = _listing(system, item)
     told, wanted = _expected(system, item)
     if told:
