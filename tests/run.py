@@ -166,10 +166,10 @@ class Runner:
         self.on_lab("provision", [], "tests/integration_lab/test_provision.py")
 
     def hardening(self) -> None:
-        """All hardening roles on booted Debian 11, 12 and 13, fresh and with Docker."""
+        """All hardening roles on booted Debian 11, 12 and 13: fresh, with Docker, in a Swarm, in every way to use them, and on a mixed fleet."""
         suites = {"FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
-        self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in ("runs", "fleet")), env=suites,
-                    only="ec2,gce,metal")
+        parts = ("runs", "swarm", "ways", "fleet")
+        self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{part}.py" for part in parts), env=suites, only="gce,openstack,metal")
 
     def molecule(self) -> None:
         """Molecule's scenarios of the hardening roles, each on hosts of its own."""

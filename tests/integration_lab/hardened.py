@@ -62,9 +62,9 @@ def differences(before: Iterable[str], after: Iterable[str]) -> str:
 
 
 def as_root(identity: str, script: str, *, check: bool = True) -> str:
-    """What a script prints in the host behind the machine of that id (``fleet_id``), run without asking anything of the host's."""
+    """What a script prints in the host behind the machine of that id, or a rack's machine of that name, without asking anything of the host's."""
     numbers = Numbers(Place(LAB.root).folder / "numbers.json").all("hosts")
-    found = [(key, number) for key, number in numbers.items() if identity in (key, *key.split("/")) or key.endswith("/" + identity.split("/")[-1])]
+    found = [(key, number) for key, number in numbers.items() if key.split("/")[-1] == identity.split("/")[-1]]
     assert len(found) == 1, f"{identity} stands for {[key for key, _number in found] or 'no host'}"
     place = Place(LAB.root)
     return enter(Container(place.host_folder(found[0][1]), place.name, found[0][1]), identity, script, check=check).stdout

@@ -67,7 +67,7 @@ class Fleet:
                         cwd=self.folder)
 
     def root(self, host: str, script: str) -> str:
-        return as_root(str(self.hosts[host]["fleet_id"]), script)
+        return as_root(host if self.hosts[host]["fleet_provider"] == "metal" else str(self.hosts[host]["fleet_id"]), script)
 
     def look(self, host: str) -> list[str]:
         return self.root(host, hardened.LOOK).splitlines()
@@ -83,6 +83,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     rack = Rack(LAB, "mixed")
     rack.renew(RACK)
     rack.root(RACK[1], docker.SCRIPT)
+    for machine in RACK:
+        rack.ssh(machine, "sudo -n true")  # which leaves its own mark in the account's home at its first use
     inventory = folder / "fleet.nodes.yml"
     inventory.write_text(FLEET.format(rack=rack.file), encoding="utf-8")
     (folder / "group_vars").mkdir()

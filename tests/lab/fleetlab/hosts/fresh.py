@@ -161,6 +161,6 @@ def _node(machine: Machine) -> dict[str, Any]:
         "image": {"distro": "debian", "version": VERSIONS[machine.suite]},
         "interfaces": [
             {"name": "eth0", "network": "dmz", "role": "public", "addresses": [machine.ipv4, machine.ipv6]},
-            {"name": "eth1", "network": "inner", "role": "private", "addresses": [f"{machine.private}/24"]},
+            {"name": "eth1", "network": "inner", "role": "private", "addresses": [machine.private]},
         ],
     }
