@@ -32,6 +32,9 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     if not options.on("default_deny"):
         return [Decision(name, False, f"{control.by} leaves it out" if not control.on else "without default_deny there is no table to put it in")
                 for name, control in options.controls.items()]
+    if (facts.get("virtual") or {}).get("container") and (facts.get("firewall") or {}).get("allowed") is False:
+        return [Decision(name, False, "this container may not filter packets (it has no CAP_NET_ADMIN); the machine below it does")
+                for name in options.controls]
     switched, told = others.taken_over(facts, options.host, bool(options.variables.get("take_over")))
     opened = Openings(facts, options)
     found = _Decided(facts, options, opened)

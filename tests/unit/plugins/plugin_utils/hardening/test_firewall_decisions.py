@@ -238,3 +238,11 @@ def test_switched_off_by_name() -> None:
     assert "echo-request" not in given.table(TWO_FACTS, given.options(TWO, switches={"ping": False}))
     assert " log " not in given.table(TWO_FACTS, given.options(TWO, switches={"log": False}))
     assert "limit rate over 60/minute" in given.table(TWO_FACTS, given.options(TWO, switches={"ssh_rate": True}))
+
+
+def test_a_container_that_may_not_filter_packets_is_left_as_it_is() -> None:
+    seen = given.facts(("eth0", ("172.17.0.2/16",)), virtual={"container": True}, firewall={"allowed": False})
+    decisions = firewall.decide(seen, given.options(given.host()))
+    assert not any(one.apply or one.items or one.present for one in decisions)
+    assert all("CAP_NET_ADMIN" in one.why for one in decisions)
+    assert firewall.decide({**seen, "firewall": {**seen["firewall"], "allowed": True}}, given.options(given.host()))[0].apply
