@@ -48,6 +48,8 @@ RACK = (Machine("rack-11", "bullseye", 1), Machine("rack-12", "bookworm", 2), Ma
 FRESH = {"hard-3": "11", "hard-4": "12", "hard-5": "13"}
 """Nodes whose packages the roles themselves fetch, and their release; the others have them before, so that a restore can be compared file by file."""
 HOSTS = {"hard-1": "12", "hard-2": "13", **FRESH, "rack-11": "11", "rack-12": "12", "rack-13": "13"}
+MACHINES = ("hard-1", "hard-3", "hard-4", "hard-5", "rack-11")
+"""Hosts that are hardened as machines with a kernel of their own; the others as what they see that they are, containers."""
 ON = ["-e", "fleet_hardening_hosts=role_hardening:rack-*"]
 STRICT = [*ON, "-e", "fleet_hardening_profile=strict"]
 OF_PACKAGES = ("unit ", "active ", "etc/", "usr/", "/etc/", "boot/", "home ", "srv ")
@@ -90,9 +92,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     (folder / "group_vars").mkdir()
     (folder / "group_vars" / "all.json").write_text(json.dumps({"ansible_ssh_private_key_file": str(LAB.run / "keys" / "fleet")}), encoding="utf-8")
     (folder / "host_vars").mkdir()
-    for machine in RACK:
-        mine = {"ansible_ssh_private_key_file": str(LAB.run / "keys" / "install")}
-        (folder / "host_vars" / f"{machine.name}.json").write_text(json.dumps(mine), encoding="utf-8")
+    for host in HOSTS:
+        key = {"ansible_ssh_private_key_file": str(LAB.run / "keys" / "install")} if host.startswith("rack-") else {}
+        mine = {**key, **({"os_hardening_machine": "machine"} if host in MACHINES else {})}
+        (folder / "host_vars" / f"{host}.json").write_text(json.dumps(mine), encoding="utf-8")
     nodes = ["-e", f"@{CHECKOUT / 'inventories/lab/requirements/hardening.yml'}"]
     playbook(CHECKOUT / "playbooks" / "provision.yml", inventory, *nodes, cwd=folder)
     try:
@@ -113,7 +116,7 @@ def run(fleet: Fleet) -> Fleet:
     for host, look in untouched.items():
         assert not differences(look, fleet.look(host)), f"check mode changed {host}: {differences(look, fleet.look(host))}"
     for host, rows in told(fleet.folder / "foretold").items():
-        wanted = {word.split()[0] for row in rows.values() for word in row["details"] if word.endswith(" installed")}
+        wanted = {word.split()[0] for row in rows.values() for word in row["details"] if word.endswith(" installed") and len(word.split()) == 2}
         if host not in FRESH and wanted:
             fleet.root(host, f"apt-get -qq update; apt-get install -y -qq --no-install-recommends {' '.join(sorted(wanted))} >/dev/null")
     fleet.before = {host: fleet.look(host) for host in HOSTS}

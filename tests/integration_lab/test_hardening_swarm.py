@@ -64,7 +64,7 @@ class Swarm:
     def talk(self) -> None:
         """Containers of both hosts reach each other, by address and by name; the outside reaches the port on both. Raises AssertionError."""
         for here, there in ((FIRST, SECOND), (SECOND, FIRST)):
-            read = f"docker exec {self.task(here)} busybox wget -q -T 4 -O - http://{self.overlay(there)}/page"
+            read = f"timeout 6 docker exec {self.task(here)} busybox wget -q -O - http://{self.overlay(there)}/page"
             assert _soon(lambda read=read, here=here: self.root(here, read, check=False), f"{here.name} gets nothing from {there.name}") == "served"
             names = self.root(here, f"docker exec {self.task(here)} busybox nslookup pages 127.0.0.11", check=False)
             assert {self.overlay(FIRST), self.overlay(SECOND)} <= set(names.split()), names

@@ -77,7 +77,7 @@ class _Decided:
                 reason = (why.get(name) or "") if control.on else f"{control.by} leaves it out"
                 if name == "published_ports" and not control.on and self._options.works_for("docker", "swarm", "podman"):
                     reason = "ports that containers publish stay reachable as the container engine says, whatever the rules here"
-                decided.append(Decision(name, control.on and not why.get(name), reason))
+                decided.append(Decision(name, control.on and not why.get(name), reason, part_of="default_deny"))
         return decided
 
     def _own_rules(self) -> str:
