@@ -30,8 +30,10 @@ CORES = {"2.16": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21":
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-HARDENING = ("runs", "safety", "refusals", "examples", "fleet")
+HARDENING = ("runs", "swarm", "ways", "fleet")
 """Files of tests of the suite hardening, tests/integration_lab/test_hardening_<name>.py."""
+LOCKOUT = ("safety", "refusals", "examples")
+"""Those of the suite lockout, which attacks."""
 PIP_FOR_BOOTSTRAP = {"2.16": "23.1.2", "2.18": "24.2", "2.19": "24.2", "2.20": "25.2", "2.21": "25.2"}
 
 
@@ -142,7 +144,7 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", *(f"hardening_{name}" for name in HARDENING))
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", *(f"hardening_{name}" for name in (*HARDENING, *LOCKOUT)))
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
@@ -167,10 +169,14 @@ class Runner:
         self.on_lab("provision", [], "tests/integration_lab/test_provision.py")
 
     def hardening(self) -> None:
-        """All hardening roles on booted Debian 11, 12 and 13, fresh and with Docker."""
+        """All hardening roles on booted Debian 11, 12 and 13: fresh, with Docker, in a Swarm, in every way to use them, and on a mixed fleet."""
         suites = {"FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
         self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in HARDENING), env=suites,
-                    only="ec2,gce,metal")
+                    only="gce,openstack,metal")
+
+    def lockout(self) -> None:
+        """The hardening attacked on booted hosts: switches, restores, refusals, reports, and the examples of its modules."""
+        self.on_lab("lockout", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in LOCKOUT), only="metal")
 
     def molecule(self) -> None:
         """Molecule's scenarios of the hardening roles, each on hosts of its own."""
@@ -232,6 +238,7 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "hosts": Runner.hosts,
     "provision": Runner.provision,
     "hardening": Runner.hardening,
+    "lockout": Runner.lockout,
     "molecule": Runner.molecule,
     "conformance": Runner.conformance,
 }

@@ -1,148 +1,179 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Playbooks against machines of the lab's rack, for tests that attack the hardening roles."""
+"""What the suites of hardening share: a booted host as it really is, read without its sshd, sudo and the roles' own record; playbooks as an
+operator runs them; and the report's page, read as a person reads it."""
+
 from __future__ import annotations
 
+import html.parser
 import json
 import os
-import signal
+import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
 
-from fleetlab.core import Lab, LabError  # noqa: E402
-from fleetlab.hosts import image, netns  # noqa: E402
+from fleetlab.core import Lab  # noqa: E402
+from fleetlab.hosts import netns  # noqa: E402
+from fleetlab.hosts.container import Container  # noqa: E402
 from fleetlab.hosts.endpoint import inside  # noqa: E402
-from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
-from fleetlab.hosts.place import Place  # noqa: E402
+from fleetlab.hosts.fresh import enter  # noqa: E402
+from fleetlab.hosts.place import Numbers, Place  # noqa: E402
 
 LAB = Lab(Path(os.environ.get("FLEET_LAB_STATE", CHECKOUT / ".lab")).resolve())
-TREE = next((parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections"), None) or os.environ.get(
-    "ANSIBLE_COLLECTIONS_PATH", "")
-STATE = "/var/lib/hybridops-fleet/hardening"
-PENDING = f"{STATE}/pending"
-SECONDS = 20
-"""Of the dead man's switch in these tests, the least that is allowed."""
-SUITE = image.suites(os.environ.get("FLEET_LAB_SUITES"))[0]
-RESTORE = "    - ansible.builtin.include_role: {{name: hybridops.fleet.{}, tasks_from: restore}}\n"
-SHUT = """printf 'account required pam_exec.so quiet seteuid /usr/local/bin/shut\\n' >>/etc/pam.d/sshd
-printf '#!/bin/sh\\n%s\\n' '{}' >/usr/local/bin/shut; chmod 755 /usr/local/bin/shut
+RUNNING = os.geteuid() == 0 and netns.exists(Place(LAB.root).core)
+"""Whether there are booted hosts to look at."""
+
+LOOK = r"""
+cd /
+# what the system itself writes anew, whatever anybody does
+places="etc home root usr/local var/spool/cron boot srv"
+find $places -xdev \( -name '*.cache' -o -name '*-' -o -name .pwd.lock -o -path etc/.updated -o -path 'home/*/.ansible' -o -path root/.ansible \) \
+  -prune -o -printf '%p %m %u %g %y %l\n' | sort
+find $places -xdev -type f ! -name '*.cache' ! -name '*-' ! -name .pwd.lock ! -path 'home/*/.ansible/*' ! -path 'root/.ansible/*' -print0 |
+  sort -z | xargs -0 sha256sum
+find usr bin sbin -xdev -perm /6000 -printf '%p %m %u %g\n' | sort
+find var/log tmp var/tmp -maxdepth 0 -printf '%p %m %u %g\n'
+sysctl -a 2>/dev/null | grep -vE '^(fs.(dentry|inode|file-nr|quota|aio-nr|mqueue)|kernel.(random|ns_last|pty|sched|perf_event_max_sample))' |
+  grep -vE '^net.netfilter.nf_conntrack_count' | grep -vE '^net.ipv[46].(conf|neigh)[.]veth|stable_secret' | sort
+systemctl list-unit-files --no-legend --no-pager | awk '$2 != "transient" {print "unit", $1, $2}' | sort
+systemctl list-units --no-legend --no-pager --plain --state=active --type=service,socket,timer,mount,automount |
+  awk '$1 !~ /^(user@|user-runtime|session|run-user|systemd-tmpfiles|hybridops-fleet-aide|var-lib-docker|run-docker)/ {print "active", $1}' | sort
+findmnt -rno TARGET,OPTIONS /tmp /dev/shm /var/tmp 2>/dev/null | sort
+nft list tables 2>/dev/null
+getent shadow | sort
 """
-"""A trap in the login: the script's end decides."""
-OPEN_AGAIN = "sed -i '/usr.local.bin.shut/d' /etc/pam.d/sshd /etc/pam.d/sudo; rm -f /usr/local/bin/shut; pkill -f daemon-reload-loop; true"
-needs_lab = pytest.mark.skipif(
-    os.geteuid() != 0 or not netns.exists(Place(LAB.root).core), reason="there is no running lab with hosts: tests/lab up --only metal --hosts")
-__all__ = ["LabError", "Machine", "Rack"]
+"""Prints everything that hardening may touch, a line a thing, in an order that does not change."""
+
+Root = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def role(name: str, **variables: Any) -> str:
-    """A task that does one of the roles."""
-    return f"    - ansible.builtin.include_role: {{name: hybridops.fleet.{name}}}\n      vars: {json.dumps(variables)}\n"
+def differences(before: Iterable[str], after: Iterable[str]) -> str:
+    """What two looks tell apart, a line each, "-" for what is gone; empty when they are the same."""
+    old, new = set(before), set(after)
+    differ = sorted(old ^ new)
+    shown = "\n".join(("- " if line in old else "+ ") + line for line in differ[:60])
+    return f"{len(differ)} lines differ:\n{shown}" if differ else ""
 
 
-class Play:
-    """One controller: a folder with its inventory, settings and reports."""
-
-    def __init__(self, folder: Path, rack: Rack) -> None:
-        self.folder, self.rack, self.strategy = folder, rack, "linear"
-
-    def command(self, machines: Sequence[Machine], tasks: str, words: Sequence[str], variables: dict[str, Any]) -> list[str]:
-        inventory, book = self.folder / "inventory.json", self.folder / "play.yml"
-        switches = {f"{name}_switch_seconds": SECONDS for name in ("os_hardening", "ssh_hardening", "firewall")}
-        own = variables.pop("own", {})
-        hosts = {machine.name: {**self.rack.variables(machine), **switches, **variables, **own.get(machine.name, {})} for machine in machines}
-        inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
-        book.write_text(f"- hosts: all\n  gather_facts: false\n  become: true\n  tasks:\n{tasks}", encoding="utf-8")
-        program = Path(sys.executable).with_name("ansible-playbook")
-        return [*inside(LAB), str(program), "-i", str(inventory), *(words if any(word.endswith(".yml") for word in words) else [str(book), *words])]
-
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "HOME": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1",
-                "ANSIBLE_HOME": str(self.folder / ".ansible"), "ANSIBLE_HOST_KEY_CHECKING": "0", "LC_ALL": "C.UTF-8", "PWD": str(self.folder),
-                "ANSIBLE_STRATEGY": self.strategy}
-
-    def run(self, machines: Machine | Sequence[Machine], tasks: str, *words: str, ok: bool = True, **variables: Any) -> str:
-        """All that was said, in one line. ok: whether it is to succeed."""
-        command = self.command([machines] if isinstance(machines, Machine) else machines, tasks, words, variables)
-        done = subprocess.run(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              timeout=400, env=self.environment(), check=False)
-        (self.folder / "out").write_text(done.stdout, encoding="utf-8")
-        assert (done.returncode == 0) is ok, done.stdout[-5000:]
-        assert "Traceback" not in done.stdout
-        return " ".join(done.stdout.split())
-
-    def killed(self, machine: Machine, tasks: str, seen: Callable[[], bool], **variables: Any) -> None:
-        """End the controller, hard, with all that it has started, as soon as something is seen on the machine."""
-        with subprocess.Popen(self.command([machine], tasks, (), variables), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, env=self.environment(), start_new_session=True) as process:
-            try:
-                wait(seen, 120, lambda: process.poll() is None)
-            finally:
-                os.killpg(process.pid, signal.SIGKILL)
+def as_root(identity: str, script: str, *, check: bool = True) -> str:
+    """What a script prints in the host behind the machine of that id, or a rack's machine of that name, without asking anything of the host's."""
+    numbers = Numbers(Place(LAB.root).folder / "numbers.json").all("hosts")
+    found = [(key, number) for key, number in numbers.items() if key.split("/")[-1] == identity.split("/")[-1]]
+    assert len(found) == 1, f"{identity} stands for {[key for key, _number in found] or 'no host'}"
+    place = Place(LAB.root)
+    return enter(Container(place.host_folder(found[0][1]), place.name, found[0][1]), identity, script, check=check).stdout
 
 
-def wait(seen: Callable[[], bool], seconds: float, alive: Callable[[], bool] = lambda: True) -> float:
-    """Until something is seen; the seconds that it took."""
-    begin = time.monotonic()
-    while not seen():
-        assert alive(), "it ended before"
-        assert time.monotonic() < begin + seconds, f"not seen within {seconds:.0f} s"
-        time.sleep(0.2)
-    return time.monotonic() - begin
+def ssh(address: str, account: str, key: Path, command: str = "sudo -n id -u") -> subprocess.CompletedProcess[str]:
+    """A login over a connection of its own, as the controller, with no other key and no agent."""
+    options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=8", "ControlMaster=no",
+               "ControlPath=none", "IdentitiesOnly=yes", "IdentityAgent=none"]
+    words = ["ssh", "-F", "none", "-i", str(key), *(word for option in options for word in ("-o", option)), f"{account}@{address}", command]
+    return subprocess.run([*inside(LAB), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.fixture(scope="module")
-def rack() -> Iterator[Rack]:
-    """Two machines with a /home of its own."""
-    made = Rack(LAB, "safety")
-    made.renew([Machine(f"safe-{number}", SUITE, 40 + number) for number in (1, 2)])
-    for machine in made.machines:
-        made.root(machine, """cp -a /home /root/homes; mount -t tmpfs -o mode=755 tmpfs /home; cp -a /root/homes/. /home
-cd /; tar -cpf /root/state.tar etc/ssh etc/pam.d etc/sudoers.d etc/security root/.ssh home; rm -rf /root/homes""")
-    yield made
-    made.write(())
+def answers(address: str, port: int) -> bool:
+    """Whether the controller reaches a TCP port there; a refusal by the host itself counts, what a firewall drops does not."""
+    script = (f"import socket\ntry:\n    socket.create_connection(({address!r}, {port}), 3)\n"
+              "except ConnectionRefusedError:\n    pass\n")
+    return subprocess.run([*inside(LAB), sys.executable, "-c", script], capture_output=True, check=False).returncode == 0
 
 
-@pytest.fixture
-def machine(rack: Rack) -> Iterator[Machine]:
-    """A machine as its image made it."""
-    for one in rack.machines:
-        rack.root(one, OPEN_AGAIN + f"""
-systemctl stop 'hybridops-fleet-hardening-restore-*' 2>/dev/null; nft delete table inet cut 2>/dev/null
-[ ! -e {PENDING}/switch.sh ] || sh {PENDING}/switch.sh now; rm -rf {PENDING}""")
-    yield rack.machines[0]
-    rack.root(rack.machines[0], OPEN_AGAIN)
+def playbook(book: Path, inventory: Path, *words: str, ok: bool = True, cwd: Path | None = None, environment: dict[str, str] | None = None,
+             seconds: float = 600) -> str:
+    """A playbook as the lab's controller runs it; its output. Fails the test with what it told when it ends otherwise than ``ok``."""
+    home = str(cwd or inventory.parent)
+    # the lab tells Ansible where collections are, whatever the environment says
+    collections = (environment or {}).get("ANSIBLE_COLLECTIONS_PATH")
+    given = ["env", f"ANSIBLE_COLLECTIONS_PATH={collections}"] if collections else []
+    lab = [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(LAB.root), "exec"]
+    variables = {**os.environ, "FLEET_LAB_FLEET": str(inventory), "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_PIPELINING": "1", "ANSIBLE_NOCOLOR": "1",
+                 "ANSIBLE_HOME": f"{home}/.ansible", "LC_ALL": "C.UTF-8", **(environment or {})}
+    command = [*lab, *given, "ansible-playbook", "-i", str(inventory), str(book), *words]
+    done = subprocess.run(command, cwd=home, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=seconds, check=False)
+    (Path(home) / "out").write_text(done.stdout, encoding="utf-8")
+    failures = [line[:900] for line in done.stdout.splitlines() if re.match(r"fatal|failed:|\[ERROR|\[WARNING|TASK.*\n.*fatal|.*failed=[1-9]", line)]
+    assert (done.returncode == 0) is ok, "\n".join(failures) or done.stdout[-3000:]
+    assert "Traceback" not in done.stdout
+    return done.stdout
 
 
-@pytest.fixture
-def play(tmp_path: Path, rack: Rack) -> Iterator[Play]:
-    """Back to how the image made the machines, when it is over."""
-    made = Play(tmp_path, rack)
-    yield made
-    for one in rack.machines:
-        rack.root(one, OPEN_AGAIN + "; cd /; rm -rf /etc/ssh/sshd_config.d/*; tar -xpf /root/state.tar; systemctl reload ssh")
-    for name in ("firewall", "ssh_hardening", "os_hardening"):
-        if any((STATE + "/" + name.split("_")[0]) in rack.root(one, f"ls -d {STATE}/* 2>/dev/null; true").stdout for one in rack.machines):
-            made.run(rack.machines, RESTORE.format(name), ansible_ssh_args="-o ControlMaster=no -o ControlPath=none")
+def changed(out: str) -> dict[str, int]:
+    """Host -> tasks that changed something, by the recap."""
+    return {host: int(number) for host, number in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", out, re.MULTILINE)}
 
 
-def opens(rack: Rack, machine: Machine, **more: Any) -> bool:
-    """A fresh login that may become root."""
-    return rack.ssh(machine, "sudo -n id -u", **more).stdout.strip() == "0"
+# ---------------------------------------------------------------------------------------------------- the report's page
+STATUSES = ("changed", "would_change", "right", "not_possible", "left_out", "failed")
 
 
-def shows(rack: Rack, machine: Machine, test: str) -> bool:
-    return rack.root(machine, test, check=False).returncode == 0
+class Page(html.parser.HTMLParser):
+    """The page as its reader sees it: tables of cells with the class of each, by the heading that stands above."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.heading = ""
+        self.tables: list[tuple[str, list[list[tuple[str, str]]]]] = []
+        self._open: list[str] = []
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(?:src|href)=[\"']?(?:https?:|//)", text), "the page needs the network"
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "h2":
+            self.heading = ""
+        elif tag == "table":
+            self.tables.append((self.heading, []))
+        elif tag == "tr":
+            self.tables[-1][1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][1][-1].append((dict(attrs).get("class") or "", ""))
+        elif tag == "br":
+            self.handle_data("\n")
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if "h2" in self._open[-1:]:
+            self.heading += data
+        elif {"td", "th"} & set(self._open) and self.tables and self.tables[-1][1]:
+            row = self.tables[-1][1][-1]
+            row[-1] = (row[-1][0], row[-1][1] + data)
+
+    def systems(self) -> dict[str, tuple[str, str]]:
+        """Host -> (system, what it works for), of the first table."""
+        return {row[0][1]: (row[1][1], row[2][1]) for row in self.tables[0][1][1:]}
+
+    def controls(self) -> dict[str, dict[str, str]]:
+        """Host -> control -> status, of all tables of controls."""
+        found: dict[str, dict[str, str]] = {}
+        for _heading, rows in self.tables:
+            if not rows or rows[0][0][1] != "Control":
+                continue
+            hosts = [cell[1] for cell in rows[0][1:]]
+            for row in rows[1:]:
+                control = row[0][1].split("\n")[1].split("\u00b7")[0].strip()
+                for host, (classes, _sign) in zip(hosts, row[1:], strict=True):
+                    status = [word for word in classes.split() if word in STATUSES]
+                    if status:
+                        found.setdefault(host, {})[control] = status[0]
+        return found
 
 
-def report(play: Play, machine: Machine) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((play.folder / "report" / f"{machine.name}.json").read_text(encoding="utf-8"))
+def told(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Host -> control -> its row, of the JSON beside the page."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for file in folder.glob("*.json"):
+        data = json.loads(file.read_text(encoding="utf-8"))
+        found[data["host"]] = {row["control"]: row for area in data["areas"].values() for row in area["controls"]}
     return found

@@ -11,13 +11,13 @@ import json
 import re
 from typing import Any
 
-import hardened
+import attacked
 import pytest
 import yaml
-from hardened import CHECKOUT, Machine, Play, Rack, opens, shows
+from attacked import CHECKOUT, Machine, Play, Rack, opens, shows
 
-pytestmark = hardened.needs_lab
-rack, machine, play = hardened.rack, hardened.machine, hardened.play  # fixtures
+pytestmark = attacked.needs_lab
+rack, machine, play = attacked.rack, attacked.machine, attacked.play  # fixtures
 ORDER = ("harden_facts", "harden", "harden_report", "harden_apply")
 """Examples of later ones use what earlier ones have registered; what brings all back is the last of all."""
 

@@ -10,12 +10,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import hardened
+import attacked
 import pytest
-from hardened import CHECKOUT, OPEN_AGAIN, RESTORE, SHUT, STATE, Machine, Play, Rack, opens, report, role, shows
+from attacked import CHECKOUT, OPEN_AGAIN, RESTORE, SHUT, STATE, Machine, Play, Rack, opens, report, role, shows
 
-pytestmark = hardened.needs_lab
-rack, machine, play = hardened.rack, hardened.machine, hardened.play  # fixtures
+pytestmark = attacked.needs_lab
+rack, machine, play = attacked.rack, attacked.machine, attacked.play  # fixtures
 OS, SSH = role("os_hardening"), role("ssh_hardening")
 PING = "    - ansible.builtin.ping:\n"
 LOOK = "cd /; find etc/ssh etc/pam.d etc/sudoers.d etc/security etc/passwd -type f | sort | xargs sha256sum; nft list tables"

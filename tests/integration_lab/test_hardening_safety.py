@@ -12,12 +12,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import hardened
+import attacked
 import pytest
-from hardened import OPEN_AGAIN, PENDING, RESTORE, SECONDS, SHUT, LabError, Machine, Play, Rack, opens, report, role, shows, wait
+from attacked import OPEN_AGAIN, PENDING, RESTORE, SECONDS, SHUT, LabError, Machine, Play, Rack, opens, report, role, shows, wait
 
-pytestmark = hardened.needs_lab
-rack, machine, play = hardened.rack, hardened.machine, hardened.play  # fixtures
+pytestmark = attacked.needs_lab
+rack, machine, play = attacked.rack, attacked.machine, attacked.play  # fixtures
 OS, FIREWALL = role("os_hardening"), role("firewall")
 CHANGED = {
     "PAM": "grep -q pam_faillock /etc/pam.d/common-auth",

@@ -53,6 +53,7 @@ class System:
         self.uid = 0 if not self.root else os.geteuid()
         self.gid = 0 if not self.root else os.getegid()
         self._units: dict[str, dict[str, str]] = {}
+        self._image: bool | None = None
         self.written: list[str] = []
 
     # ------------------------------------------------------------------------------------------------ programs
@@ -66,8 +67,26 @@ class System:
 
     @property
     def systemd(self) -> bool:
-        """Whether systemd runs here; not in images, chroots and most containers."""
-        return os.path.isdir(self.real("/run/systemd/system"))
+        """Whether systemd runs here; not in images and most containers."""
+        return os.path.isdir(self.real("/run/systemd/system")) and not self.image
+
+    @property
+    def image(self) -> bool:
+        """Whether this is a folder in which a system is being built (chroot). Kernel, mounts and packet filter that are seen from there are those
+        of the machine that builds, whose /run may be there as well."""
+        if self._image is None:
+            self._image = not self.root and self._inside_folder()
+        return self._image
+
+    @staticmethod
+    def _inside_folder() -> bool:
+        try:
+            first, mine = os.stat("/proc/1/root"), os.stat("/")
+        except FileNotFoundError:
+            return True  # no /proc is mounted
+        except OSError:
+            return False
+        return (first.st_dev, first.st_ino) != (mine.st_dev, mine.st_ino)
 
     def unit(self, name: str) -> dict[str, str]:
         """Its properties (UNIT_PROPERTIES); {} where no systemd runs or no such unit exists."""

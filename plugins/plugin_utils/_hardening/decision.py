@@ -74,7 +74,7 @@ class Connection:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
     """What is done about one control, and why. why: of what is left out, or of what differs from the profile. notes: what the operator should
-    know. present, absent: packages."""
+    know. present, absent: packages. part_of: the control whose items bring this one about too, where it has none of its own."""
 
     control: str
     apply: bool
@@ -83,6 +83,7 @@ class Decision:
     notes: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    part_of: str = ""
 
 
 def packages(decisions: Iterable[Decision], facts: Facts) -> tuple[list[str], list[str]]:

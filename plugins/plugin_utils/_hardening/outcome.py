@@ -29,11 +29,12 @@ def report(decisions: Sequence[Decision], options: Options, items: Sequence[Mapp
         mine = [item for item in items if item["control"] == decision.control]
         moved = [f"{name} installed" for name in decision.present if name in come] + [f"{name} removed" for name in decision.absent if name in go]
         without = [name for name in decision.present if name in unavailable]
-        statuses = {item["status"] for item in mine} | ({"would_change" if check else "changed"} if moved else set())
+        carried = [item for item in items if item["control"] == decision.part_of] if decision.part_of and not mine else []
+        statuses = {item["status"] for item in (*mine, *carried)} | ({"would_change" if check else "changed"} if moved else set())
         statuses |= {"not_possible"} if without else set()
         status = next((word for word in ORDER if word in statuses), "right") if decision.apply else "left_out"
         missing = f"no package {', '.join(without)} can be had" if without else ""
-        why = "; ".join(dict.fromkeys(filter(None, [decision.why, missing, *(str(item["why"]) for item in mine)])))
+        why = "; ".join(dict.fromkeys(filter(None, [decision.why, missing, *(str(item["why"]) for item in (*mine, *carried))])))
         rows.append({"control": decision.control, "title": control.title if control else "", "status": status, "why": why,
                      "notes": list(decision.notes), "refs": dict(control.refs) if control else {},
                      "details": moved + [detail for item in mine if item["status"] in ("changed", "would_change") for detail in

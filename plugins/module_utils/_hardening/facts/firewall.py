@@ -15,16 +15,20 @@ PERSISTENT = ("/etc/iptables/rules.v4", "/etc/iptables/rules.v6", "/etc/sysconfi
 OURS = "hybridops_fleet"
 PEERS = 500
 """Connections told at most."""
+_NET_ADMIN = 12
+"""Number of the capability."""
 
 
 def about(system: System) -> dict[str, Any]:
-    """nft: its version, empty without it. filters: chains of others that drop what comes in. ufw: whether it is switched on. persistent: files of
-    saved rules that drop something. configuration: path, flush and rules (whether it has any) of nftables.service's file, None without one.
-    default_routes: interfaces. peers: connections that others opened. programs: "tcp 80" -> name of what listens."""
+    """nft: its version, empty without it. allowed: whether root may filter packets here (CAP_NET_ADMIN), which many containers keep from it.
+    filters: chains of others that drop what comes in. ufw: whether it is switched on. persistent: files of saved rules that drop something.
+    configuration: path, flush and rules (whether it has any) of nftables.service's file, None without one. default_routes: interfaces. peers:
+    connections that others opened. programs: "tcp 80" -> name of what listens."""
     version = re.search(r"v(\d+\.\d+(?:\.\d+)?)", system.run(["nft", "--version"]).out)
     sockets = system.run(["ss", "-H", "-n", "-l", "-t", "-u", "-p"]).out
     return {
         "nft": version.group(1) if version else "",
+        "allowed": _allowed(system.text("/proc/self/status")),
         "filters": _filters(system),
         "ufw": bool(re.search(r"(?m)^\s*ENABLED\s*=\s*[\"']?yes", system.text("/etc/ufw/ufw.conf"))),
         "persistent": [path for path in PERSISTENT if re.search(r"(?m)^:\S+ DROP|^-A .*-j (DROP|REJECT)", system.text(path))],
@@ -33,6 +37,11 @@ def about(system: System) -> dict[str, Any]:
         "peers": _peers(system),
         "programs": _programs(sockets),
     }
+
+
+def _allowed(status: str) -> bool:
+    match = re.search(r"(?m)^CapEff:\s*([0-9a-fA-F]+)", status)
+    return not match or bool(int(match.group(1), 16) >> _NET_ADMIN & 1)
 
 
 def _filters(system: System) -> list[str]:

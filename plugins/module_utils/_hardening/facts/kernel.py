@@ -31,8 +31,7 @@ def virtual(system: System) -> dict[str, Any]:
     kind = system.run(["systemd-detect-virt"]).out.strip() or "unknown"
     container = system.run(["systemd-detect-virt", "--container", "--quiet"]).rc == 0
     marks = [path for path in ("/.dockerenv", "/run/.containerenv") if system.exists(path)]
-    chroot = system.run(["systemd-detect-virt", "--chroot", "--quiet"]).rc == 0
-    return {"kind": kind, "container": container or bool(marks), "image": chroot or not system.systemd}
+    return {"kind": kind, "container": container or bool(marks), "image": not system.systemd}
 
 
 def about(system: System) -> dict[str, Any]:

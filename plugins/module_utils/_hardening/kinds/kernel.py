@@ -16,6 +16,8 @@ LASTING = ("enabled", "disabled", "masked", "")
 
 def plan_sysctl(system: System, item: Item) -> Plan:
     """values {key: value}. A key that the kernel does not have, or that cannot be set here, is told and no failure."""
+    if system.image:
+        return Plan(not_possible="this is an image; the kernel is that of the machine that builds it")
     changes: list[Change] = []
     missing: list[str] = []
     for key, value in sorted(item["values"].items()):

@@ -18,6 +18,8 @@ def plan(system: System, item: Item) -> Plan:
     """path, options (nodev, nosuid, noexec ...). What is not a mount of its own is told and no failure. fstab: false where a unit of
     systemd that another item writes holds the options for the next boot."""
     path, wanted = item["path"], list(item["options"])
+    if system.image:
+        return Plan(not_possible="this is an image; what is mounted there belongs to the machine that builds it")
     now = mounted(system, path)
     if now is None:
         return Plan(not_possible=f"{path} is no file system of its own")

@@ -28,6 +28,8 @@ def plan(system: System, item: Item) -> Plan:
     """family, name; content: the text, which makes or replaces the table; unit: what loads it at boot, its file being an item of its own."""
     if not system.has("nft"):
         return Plan(not_possible="nft is not installed")
+    if system.image:
+        return Plan(_link(system, item["unit"]), not_possible="this is an image: its first boot loads the rules, not the machine that builds it")
     live = _listing(system, item)
     told, wanted = _expected(system, item)
     if told:
@@ -97,15 +99,7 @@ def _table(item: Item) -> str:
 
 def _at_boot(system: System, unit: str) -> list[Change]:
     """Enabled by its link and started, as the unit may be as new as this run."""
-    link = WANTS + unit
-    changes: list[Change] = []
-    if not system.exists(link):
-        def enable() -> None:
-            os.makedirs(os.path.dirname(system.real(link)), exist_ok=True)
-            os.symlink("/etc/systemd/system/" + unit, system.real(link))
-            system.run(["systemctl", "daemon-reload"])
-
-        changes.append(Change("path:" + link, lambda keep: [undo.of_path(system, link, keep)], enable, detail=unit + " enabled"))
+    changes = _link(system, unit)
     if system.unit(unit).get("ActiveState") != "active":
         def start() -> None:
             answer = system.run(["systemctl", "start", unit], None, 60)
@@ -116,6 +110,21 @@ def _at_boot(system: System, unit: str) -> list[Change]:
         changes.append(Change("unit:" + unit, lambda keep: [{"do": "unit", "name": unit, "enabled": "", "active": False}], start,
                               detail=unit + " started"))
     return changes
+
+
+def _link(system: System, unit: str) -> list[Change]:
+    """What enables it, unless it is there."""
+    link = WANTS + unit
+    if system.exists(link):
+        return []
+
+    def enable() -> None:
+        os.makedirs(os.path.dirname(system.real(link)), exist_ok=True)
+        os.symlink("/etc/systemd/system/" + unit, system.real(link))
+        if system.systemd:
+            system.run(["systemctl", "daemon-reload"])
+
+    return [Change("path:" + link, lambda keep: [undo.of_path(system, link, keep)], enable, detail=unit + " enabled")]
 
 
 def _listing(system: System, item: Item) -> str:

@@ -32,6 +32,9 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     if not options.on("default_deny"):
         return [Decision(name, False, f"{control.by} leaves it out" if not control.on else "without default_deny there is no table to put it in")
                 for name, control in options.controls.items()]
+    if (facts.get("virtual") or {}).get("container") and (facts.get("firewall") or {}).get("allowed") is False:
+        return [Decision(name, False, "this container may not filter packets (it has no CAP_NET_ADMIN); the machine below it does")
+                for name in options.controls]
     switched, told = others.taken_over(facts, options.host, bool(options.variables.get("take_over")))
     opened = Openings(facts, options)
     found = _Decided(facts, options, opened)
@@ -74,7 +77,7 @@ class _Decided:
                 reason = (why.get(name) or "") if control.on else f"{control.by} leaves it out"
                 if name == "published_ports" and not control.on and self._options.works_for("docker", "swarm", "podman"):
                     reason = "ports that containers publish stay reachable as the container engine says, whatever the rules here"
-                decided.append(Decision(name, control.on and not why.get(name), reason))
+                decided.append(Decision(name, control.on and not why.get(name), reason, part_of="default_deny"))
         return decided
 
     def _own_rules(self) -> str:

@@ -62,7 +62,7 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
                    "notify": ["sshd"], "login": {} if other else dict(facts.get("login") or {})}
     if other and "configuration" in chosen:
         chosen["configuration"].notes.append(other)
-    decisions = [Decision("main_file", everywhere.apply, everywhere.why)] if "main_file" in options.controls else []
+    decisions = [Decision("main_file", everywhere.apply, everywhere.why, part_of="configuration")] if "main_file" in options.controls else []
     return [_first(chosen, write), *decisions, *(_decision(name, one) for name, one in chosen.items() if name != "configuration")]
 
 

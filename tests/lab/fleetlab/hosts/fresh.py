@@ -109,18 +109,8 @@ class Rack:
 
     # -- ways in ----------------------------------------------------------------------------------------------
     def root(self, machine: Machine, script: str, *, check: bool = True, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        """Run a shell script in the machine as root without asking its sshd, PAM or firewall. Raises LabError when it fails and ``check``."""
-        leader = self.container(machine).leader()
-        if leader is None:
-            raise LabError(f"{machine.name} does not run")
-        command = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd", "env", "-i"]
-        path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        variables = ["HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", path]
-        done = subprocess.run([*command, *variables, "sh", "-s"], input=script, capture_output=True, text=True, timeout=timeout, check=False)
-        if check and done.returncode:
-            said = (done.stderr or done.stdout).strip()[-1500:]
-            raise LabError(f"{machine.name}: {script.strip().splitlines()[0][:120]}: exit {done.returncode}: {said}")
-        return done
+        """Run a shell script in the machine as root, see ``enter``. Raises LabError when it fails and ``check``."""
+        return enter(self.container(machine), machine.name, script, check=check, timeout=timeout)
 
     def ssh(self, machine: Machine, command: str, *options: str, account: str | None = None, address: str | None = None,
             key: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -145,6 +135,24 @@ class Rack:
         return self.container(machine).cost().get("cpu_seconds", 0.0)
 
 
+def enter(container: Container, name: str, script: str, *, check: bool = True, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    """Run a shell script in any host as root without asking its sshd, PAM or firewall. name: for words; timeout: seconds.
+
+    Raises LabError when the host does not run, or the script fails and ``check``.
+    """
+    leader = container.leader()
+    if leader is None:
+        raise LabError(f"{name} does not run")
+    command = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd", "env", "-i"]
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    variables = ["HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", path]
+    done = subprocess.run([*command, *variables, "sh", "-s"], input=script, capture_output=True, text=True, timeout=timeout, check=False)
+    if check and done.returncode:
+        said = (done.stderr or done.stdout).strip()[-1500:]
+        raise LabError(f"{name}: {script.strip().splitlines()[0][:120]}: exit {done.returncode}: {said}")
+    return done
+
+
 def _node(machine: Machine) -> dict[str, Any]:
     return {
         "name": machine.name,
@@ -153,6 +161,6 @@ def _node(machine: Machine) -> dict[str, Any]:
         "image": {"distro": "debian", "version": VERSIONS[machine.suite]},
         "interfaces": [
             {"name": "eth0", "network": "dmz", "role": "public", "addresses": [machine.ipv4, machine.ipv6]},
-            {"name": "eth1", "network": "inner", "role": "private", "addresses": [f"{machine.private}/24"]},
+            {"name": "eth1", "network": "inner", "role": "private", "addresses": [machine.private]},
         ],
     }

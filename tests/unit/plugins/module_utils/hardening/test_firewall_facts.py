@@ -75,7 +75,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
                              "etc/iptables/rules.v4": "*filter\n:INPUT DROP [0:0]\nCOMMIT\n",
                              "etc/iptables/rules.v6": "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"})
     assert told == {
-        "nft": "1.0.6", "filters": ["ip filter INPUT"], "ufw": True, "persistent": ["/etc/iptables/rules.v4"],
+        "nft": "1.0.6", "allowed": True, "filters": ["ip filter INPUT"], "ufw": True, "persistent": ["/etc/iptables/rules.v4"],
         "configuration": {"path": "/etc/nftables.conf", "flush": True, "rules": False}, "default_routes": ["ens3", "ens4"],
         "peers": [{"source": "203.0.113.9", "destination": "203.0.113.5", "port": 22},
                   {"source": "203.0.113.10", "destination": "203.0.113.5", "port": 22},
@@ -85,7 +85,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
 
 def test_a_node_that_has_nothing(tmp_path: Path) -> None:
     told = firewall.about(System(str(tmp_path), lambda words, text=None, timeout=60: Ran(127, "", "not found")))
-    assert told == {"nft": "", "filters": [], "ufw": False, "persistent": [], "configuration": None, "default_routes": [],
+    assert told == {"nft": "", "allowed": True, "filters": [], "ufw": False, "persistent": [], "configuration": None, "default_routes": [],
                     "peers": [], "programs": {}}
 
 
@@ -105,3 +105,11 @@ def test_whether_the_service_of_nftables_has_rules(tmp_path: Path, path: str, te
 @pytest.mark.parametrize(("text", "on"), [("ENABLED=no\n", False), ("# ENABLED=yes\nENABLED=no\n", False), ("ENABLED=\"yes\"\n", True), ("", False)])
 def test_ufw_counts_when_it_is_switched_on(tmp_path: Path, text: str, on: bool) -> None:
     assert seen(tmp_path, **{"etc/ufw/ufw.conf": text})["ufw"] is on
+
+
+@pytest.mark.parametrize(("bits", "expected"), [("00000000a80425fb", False), ("000001ffffffffff", True), ("0000000000001000", True)])
+def test_whether_root_may_filter_packets(tmp_path: Path, bits: str, expected: bool) -> None:
+    """The first are those that Docker leaves to a container."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/status").write_text(f"Name:\tpython3\nCapPrm:\t0000000000000000\nCapEff:\t{bits}\n")
+    assert firewall.about(System(str(tmp_path), lambda words, text, timeout: Ran(127, "", "")))["allowed"] is expected

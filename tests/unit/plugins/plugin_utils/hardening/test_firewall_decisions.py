@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import outcome
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.areas import firewall
 from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.hardening import firewall_hosts as given
 
@@ -238,3 +239,22 @@ def test_switched_off_by_name() -> None:
     assert "echo-request" not in given.table(TWO_FACTS, given.options(TWO, switches={"ping": False}))
     assert " log " not in given.table(TWO_FACTS, given.options(TWO, switches={"log": False}))
     assert "limit rate over 60/minute" in given.table(TWO_FACTS, given.options(TWO, switches={"ssh_rate": True}))
+
+
+def test_a_container_that_may_not_filter_packets_is_left_as_it_is() -> None:
+    seen = given.facts(("eth0", ("172.17.0.2/16",)), virtual={"container": True}, firewall={"allowed": False})
+    decisions = firewall.decide(seen, given.options(given.host()))
+    assert not any(one.apply or one.items or one.present for one in decisions)
+    assert all("CAP_NET_ADMIN" in one.why for one in decisions)
+    assert firewall.decide({**seen, "firewall": {**seen["firewall"], "allowed": True}}, given.options(given.host()))[0].apply
+
+
+@pytest.mark.parametrize(("status", "expected"), [("would_change", "would_change"), ("changed", "changed"), ("right", "right"), ("failed", "failed")])
+def test_what_the_table_holds_is_told_as_the_table_itself(status: str, expected: str) -> None:
+    """A control that is a line of the table is not right before the table is there."""
+    options = given.options(TWO, profile="strict")
+    decisions = firewall.decide(TWO_FACTS, options)
+    items = [{"control": "default_deny", "kind": "nft_table", "what": "t", "status": status, "why": "", "details": []}]
+    rows = {row["control"]: row for row in outcome.report(decisions, options, items, ([], []), check=status == "would_change")}
+    assert {rows[name]["status"] for name in ("default_deny", "ping", "log", "ssh_rate", "nftables_service")} == {expected}
+    assert rows["published_ports"]["status"] == "left_out"
