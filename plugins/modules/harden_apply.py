@@ -107,7 +107,7 @@ def main() -> None:
         "switch": {"type": "dict"},
         "installed": names,
         "removed": names,
-    }, supports_check_mode=True)
+    }, no_log=True, supports_check_mode=True)  # into no log: the items hold whole files
     given = module.params
     request = Request(area=given["area"], state=given["state"], items=json.loads(given["items"]), switch=given["switch"] or {},
                       installed=given["installed"], removed=given["removed"], check=module.check_mode)
