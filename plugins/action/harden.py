@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import confirm, guard, outcome, profiles
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages, replaced
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 AREAS = "ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.areas."
@@ -66,7 +66,8 @@ class ActionModule(ActionBase):
                 "packages": {"present": come, "absent": go, "unlisted": self._unlisted}, "decisions": outcome.told(decisions, options)}
         if self.given["state"] == "planned":
             if (come or go) and not self._task.check_mode:
-                self._apply(items=[], installed=come, removed=go)  # kept before they come and go, so that a restore knows them
+                gone = go + [name for decision in decisions for name in replaced(decision, come)]
+                self._apply(items=[], installed=come, removed=gone)  # kept before they come and go, so that a restore knows them
             return told
         return {**told, **self._bring_about(decisions, options, facts, come)}
 

@@ -71,7 +71,7 @@ class Connection:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
     """What is done about one control, and why. why: of what is left out, or of what differs from the profile. notes: what the operator should
-    know. present, absent: packages."""
+    know. present, absent: packages. replaced: those that the package manager takes away by itself when the others come."""
 
     control: str
     apply: bool
@@ -80,6 +80,7 @@ class Decision:
     notes: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 def packages(decisions: Iterable[Decision], facts: Facts) -> tuple[list[str], list[str]]:
@@ -88,3 +89,8 @@ def packages(decisions: Iterable[Decision], facts: Facts) -> tuple[list[str], li
     wanted = {name for decision in decisions if decision.apply for name in decision.present}
     unwanted = {name for decision in decisions if decision.apply for name in decision.absent}
     return sorted(wanted - have - set(facts.get("unavailable") or ())), sorted((unwanted & have) - wanted)
+
+
+def replaced(decision: Decision, come: Iterable[str]) -> tuple[str, ...]:
+    """Packages that go when these come."""
+    return decision.replaced if decision.apply and set(decision.present) & set(come) else ()

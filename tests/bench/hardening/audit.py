@@ -123,6 +123,7 @@ class Auditors:
 
     def audit(self, rack: Rack, machine: Machine, profiles: tuple[str, ...] = PROFILES) -> Audit:
         """Raises UnusableAudit when an auditor's answer says nothing, LabError when one does not run."""
+        rack.root(machine, 'for _ in $(seq 300); do [ -n "$(systemctl list-jobs --no-legend)" ] || break; sleep 1; done')  # begun in the background
         return Audit(tuple(self.openscap(rack, machine, profile) for profile in profiles), self.lynis(rack, machine), self.ssh_audit(machine))
 
     def openscap(self, rack: Rack, machine: Machine, profile: str) -> results.OpenScap:

@@ -27,7 +27,7 @@ def time_sync(asked: Asked) -> Decision:
         unit = asked.units("chrony")[0]
         runs = {"kind": "unit", "name": unit, "enabled": True, "active": True, "package": "chrony"}
         return asked.do([*_sources(asked, unit), runs], present=present,
-                        absent=[name for name in asked.packages("time_sync") if name not in present and asked.has(name)])
+                        replaced=[name for name in asked.packages("time_sync") if name not in present and asked.has(name)])
     servers = _servers(asked) or _pool(asked)
     return asked.do([file("/etc/systemd/timesyncd.conf.d/hybridops-fleet.conf", f"[Time]\nNTP={' '.join(servers)}\n", notify=["timesyncd"]),
                      {"kind": "unit", "name": asked.unit("timesyncd"), "masked": False, "enabled": True, "active": True,

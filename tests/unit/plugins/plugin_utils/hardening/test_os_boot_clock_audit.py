@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.kinds import blocks, settings
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import replaced
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.os import audit
 from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.hardening.os_nodes import FACTS, decided, text
 
@@ -57,7 +58,8 @@ def test_a_password_in_the_clear_is_refused_and_not_repeated() -> None:
 # ---------------------------------------------------------------------------------------------------- clock
 def test_strict_keeps_the_clock_by_chrony_and_takes_the_other_service_away() -> None:
     found = decided(packages=["systemd-timesyncd"])["time_sync"]
-    assert (found.present, found.absent) == (("chrony",), ("systemd-timesyncd",))
+    assert (found.present, found.absent, found.replaced) == (("chrony",), (), ("systemd-timesyncd",))
+    assert replaced(found, ["chrony"]) == ("systemd-timesyncd",) and not replaced(found, []), "it stays where chrony cannot be had"
     assert [item["name"] for item in found.items] == ["chrony.service"], "no server but the distribution's own pool"
     again = decided(packages=["chrony"], units={"chrony.service": {"enabled": "enabled", "active": True}})["time_sync"]
     assert (again.present, again.absent) == ((), ())
