@@ -36,6 +36,8 @@ Description=First database of AIDE
 ConditionPathExists=!/var/lib/aide/{database}
 [Service]
 Type=oneshot
+StateDirectory=aide
+StateDirectoryMode=0700
 Nice=19
 IOSchedulingClass=idle
 ExecStart={program} --config {configuration} --init

@@ -56,25 +56,26 @@ def test_a_password_in_the_clear_is_refused_and_not_repeated() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- clock
-def test_strict_keeps_the_clock_by_chrony_and_takes_the_other_service_away() -> None:
-    found = decided(packages=["systemd-timesyncd"])["time_sync"]
+def test_chrony_takes_the_other_services_place() -> None:
+    found = decided("anssi_intermediary", packages=["systemd-timesyncd"])["time_sync"]
     assert (found.present, found.absent, found.replaced) == (("chrony",), (), ("systemd-timesyncd",))
     assert replaced(found, ["chrony"]) == ("systemd-timesyncd",) and not replaced(found, []), "it stays where chrony cannot be had"
     assert [item["name"] for item in found.items] == ["chrony.service"], "no server but the distribution's own pool"
-    again = decided(packages=["chrony"], units={"chrony.service": {"enabled": "enabled", "active": True}})["time_sync"]
+    again = decided("anssi_intermediary", packages=["chrony"], units={"chrony.service": {"enabled": "enabled", "active": True}})["time_sync"]
     assert (again.present, again.absent) == ((), ())
 
 
 @pytest.mark.parametrize(("provider", "server"), [("aws", "169.254.169.123"), ("gce", "169.254.169.254")])
 def test_the_clouds_own_time_comes_first(provider: str, server: str) -> None:
-    assert text(decided(node={"fleet_provider": provider})["time_sync"]) == f"server {server} iburst prefer\n"
-    assert f"NTP={server}\n" in text(decided("baseline", node={"fleet_provider": provider})["time_sync"])
-    said = decided(node={"fleet_provider": provider}, values={"time_sync": {"servers": ["ntp.example.net"]}})["time_sync"]
+    assert text(decided("anssi_intermediary", node={"fleet_provider": provider})["time_sync"]) == f"server {server} iburst prefer\n"
+    assert f"NTP={server}\n" in text(decided(node={"fleet_provider": provider})["time_sync"])
+    said = decided("anssi_intermediary", node={"fleet_provider": provider}, values={"time_sync": {"servers": ["ntp.example.net"]}})["time_sync"]
     assert text(said) == "server ntp.example.net iburst prefer\n"
 
 
 def test_the_benchmark_that_wants_timesyncd_gets_it() -> None:
-    assert decided("cis_level1_server")["time_sync"].present == ("systemd-timesyncd",)
+    for profile in ("cis_level1_server", "strict"):
+        assert decided(profile)["time_sync"].present == ("systemd-timesyncd",)
 
 
 def test_red_hats_chrony_reads_no_folder_of_sources() -> None:
