@@ -128,7 +128,8 @@ class ActionModule(ActionBase):
 
     # ------------------------------------------------------------------------------------------------ details
     def _apply(self, items: list[dict[str, Any]] | None = None, state: str = "present", **more: Any) -> dict[str, Any]:
-        return self.node_module(APPLY, {"area": self.given["area"], "state": state, "items": json.dumps(items or []), **more})
+        told = {"items": json.dumps(items)} if items else {}
+        return self.node_module(APPLY, {"area": self.given["area"], "state": state, **told, **more})
 
     def _look(self, area: ModuleType) -> dict[str, Any]:
         wanted = {name.lower(): list(getattr(area, name, ())) for name in ("SYSCTL", "PROGRAMS", "PATHS")}

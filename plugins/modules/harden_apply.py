@@ -103,11 +103,11 @@ def main() -> None:
     module = AnsibleModule({
         "area": {"type": "str", "choices": ["os", "ssh", "firewall"], "required": True},
         "state": {"type": "str", "choices": ["present", "absent", "confirmed"], "default": "present"},
-        "items": {"type": "json", "default": "[]"},
+        "items": {"type": "json", "default": "[]", "no_log": True},  # whole files, some of which hold secrets
         "switch": {"type": "dict"},
         "installed": names,
         "removed": names,
-    }, no_log=True, supports_check_mode=True)  # into no log: the items hold whole files
+    }, supports_check_mode=True)
     given = module.params
     request = Request(area=given["area"], state=given["state"], items=json.loads(given["items"]), switch=given["switch"] or {},
                       installed=given["installed"], removed=given["removed"], check=module.check_mode)

@@ -10,6 +10,10 @@ from typing import Sequence
 from ..system import System
 
 DAY = 86400  # seconds after which lists of packages are fetched anew
+UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/run/systemd/generator.late",
+                "/usr/local/lib/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system")
+"""Where units lie, those that count first. Links of the first two enable."""
+KINDS = (".service", ".socket", ".timer")
 
 
 def packages(system: System) -> list[str]:
@@ -69,12 +73,6 @@ def states(system: System) -> dict[str, dict[str, object]]:
 
 
 # ---------------------------------------------------------------------------------------------------- details
-UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/run/systemd/generator.late",
-                "/usr/local/lib/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system")
-"""Where units lie, those that count first. Links of the first two enable."""
-KINDS = (".service", ".socket", ".timer")
-
-
 def _names(system: System, folder: str) -> list[str]:
     try:
         return os.listdir(system.real(folder))

@@ -15,8 +15,10 @@ HASH = re.compile(r"grub\.pbkdf2\.sha512\.\d+\.[0-9A-F]+\.[0-9A-F]+")
 LINUX = "/etc/grub.d/10_linux"
 PASSWORD = """#!/bin/sh
 # Written by hybridops.fleet.os_hardening; run the role again instead of editing it.
-# A password for editing entries and for GRUB's shell, and only while Linux itself starts without: a node that waits for one at boot is lost.
+# A password for editing entries and for GRUB's shell, and only while what starts by itself starts without: a node that waits for one is lost.
 grep -q -e '--unrestricted' {linux} || exit 0
+case "${{GRUB_DEFAULT:-0}}" in 0|saved|gnulinux*|*Linux*) ;; *) exit 0;; esac
+for xen in /boot/xen-*; do [ ! -e "$xen" ] || exit 0; done
 cat <<'END'
 set superusers="{user}"
 export superusers

@@ -36,10 +36,9 @@ Description=First database of AIDE
 ConditionPathExists=!/var/lib/aide/{database}
 [Service]
 Type=oneshot
-StateDirectory=aide
-StateDirectoryMode=0700
 Nice=19
 IOSchedulingClass=idle
+ExecStartPre=/bin/mkdir -p -m 0700 /var/lib/aide
 ExecStart={program} --config {configuration} --init
 ExecStart=/bin/mv /var/lib/aide/{made} /var/lib/aide/{database}
 [Install]

@@ -32,10 +32,11 @@ def test_a_password_of_the_boot_loader_is_asked_for_only_where_linux_starts_with
     linux.write_text(blocks.with_block(debians, block["content"], block["behind"]) + 'echo "$CLASS"\n', encoding="utf-8")
     assert _said(linux) == "--class gnu-linux --class gnu --class os --unrestricted\n"
     assert _said(program) == f'set superusers="root"\nexport superusers\npassword_pbkdf2 root {HASH}\n'
+    assert _said(program, GRUB_DEFAULT="gnulinux-simple-1") and not _said(program, GRUB_DEFAULT="Windows Boot Manager")
 
 
-def _said(script: Path) -> str:
-    return subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True).stdout
+def _said(script: Path, **environment: str) -> str:
+    return subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin", **environment}).stdout
 
 
 @pytest.mark.parametrize(("given", "facts", "word"), [
