@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import confirm, former, guard, lockout, outcome, profiles
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages, replaced
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 AREAS = "ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.areas."
@@ -70,7 +70,8 @@ class ActionModule(ActionBase):
                 "packages": {"present": come, "absent": go, "unlisted": self._unlisted}, "decisions": outcome.told(decisions, options)}
         if self.given["state"] == "planned":
             if (come or go) and not self._task.check_mode:
-                self._apply(items=[], installed=come, removed=go)  # kept before they come and go, so that a restore knows them
+                gone = go + [name for decision in decisions for name in replaced(decision, come)]
+                self._apply(items=[], installed=come, removed=gone)  # kept before they come and go, so that a restore knows them
             return told
         done = {**told, **self._bring_about(decisions, options, facts, come)}
         return {**done, "facts": _for_report(facts)} if done.get("failed") else done
@@ -148,7 +149,8 @@ class ActionModule(ActionBase):
 
     # ------------------------------------------------------------------------------------------------ details
     def _apply(self, items: list[dict[str, Any]] | None = None, state: str = "present", **more: Any) -> dict[str, Any]:
-        return self.node_module(APPLY, {"area": self.given["area"], "state": state, "items": json.dumps(items or []), **more})
+        told = {"items": json.dumps(items)} if items else {}
+        return self.node_module(APPLY, {"area": self.given["area"], "state": state, **told, **more})
 
     def _look(self, area: ModuleType) -> dict[str, Any]:
         wanted = {name.lower(): list(getattr(area, name, ())) for name in ("SYSCTL", "PROGRAMS", "PATHS")}

@@ -110,7 +110,7 @@ def main() -> None:
     module = AnsibleModule({
         "area": {"type": "str", "choices": ["os", "ssh", "firewall"], "required": True},
         "state": {"type": "str", "choices": ["present", "absent", "former"], "default": "present"},
-        "items": {"type": "json", "default": "[]"},
+        "items": {"type": "json", "default": "[]", "no_log": True},  # whole files, some of which hold secrets
         "switch": {"type": "dict"},
         "installed": names,
         "removed": names,

@@ -17,6 +17,14 @@ for file in /run/sshd.pid /var/run/sshd.pid; do if [ -f $file ]; then kill -HUP 
 """A server that systemd started for its socket dies of a reload, as it cannot bind its port anew; sessions go on when it stops. The last line is
 for systems without systemd."""
 
+GRUB = """config=/boot/grub/grub.cfg program=update-grub
+command -v update-grub >/dev/null || { config=/boot/grub2/grub.cfg program="grub2-mkconfig -o $config"; }
+command -v ${program%% *} >/dev/null || exit 0
+mode=$(stat -c %a $config 2>/dev/null)
+$program || exit
+case $mode in ?00) chmod go= $config;; esac"""
+"""A file that was closed to others stays so: GRUB's own program opens it to all where no password is in it."""
+
 COMMANDS: dict[str, list[list[str]]] = {
     "systemd": [["systemctl", "daemon-reload"]],
     "sshd": [["/bin/sh", "-c", SSHD]],
@@ -24,7 +32,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "auditd": [["augenrules", "--load"]],
     "apparmor": [["systemctl", "reload", "apparmor.service"]],
     "timesyncd": [["systemctl", "try-restart", "systemd-timesyncd.service"]],
-    "grub": [["update-grub"], ["grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"]],
+    "grub": [["/bin/sh", "-c", GRUB]],
     "rsyslog": [["systemctl", "try-restart", "rsyslog.service"]],
 }
 """Name -> calls, the first of which whose unit or program is there is made. ``unit:NAME`` restarts that unit when it runs."""
@@ -41,7 +49,8 @@ def perform(system: System, names: Iterable[str]) -> dict[str, str]:
             continue
         answer = system.run(words, None, 90)
         if answer.rc:
-            failed[name] = "{}: {}".format(" ".join(words), " ".join((answer.err or answer.out).split())[:300] or answer.rc)
+            said = " ".join((answer.err or answer.out).split())[:300] or f"exit {answer.rc}"
+            failed[name] = said if words[0] == "/bin/sh" else "{}: {}".format(" ".join(words), said)
     return failed
 
 

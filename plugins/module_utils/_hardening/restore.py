@@ -93,5 +93,6 @@ def reloads_of(entries: Sequence[dict[str, Any]]) -> list[str]:
     """What must read its configuration again after these came back."""
     paths = [step.get("path", "") for entry in entries for step in entry["steps"]]
     rules = (("/etc/systemd/system", "systemd"), ("/etc/ssh", "sshd"), ("/etc/systemd/journald", "journald"), ("/etc/audit/", "auditd"),
-             ("/etc/rsyslog", "rsyslog"), ("/etc/systemd/timesyncd", "timesyncd"))
+             ("/etc/rsyslog", "rsyslog"), ("/etc/systemd/timesyncd", "timesyncd"), ("/etc/default/grub", "grub"),
+             ("/etc/grub.d/", "grub"))
     return [name for start, name in rules if any(path.startswith(start) for path in paths)]

@@ -74,7 +74,8 @@ class Connection:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
     """What is done about one control, and why. why: of what is left out, or of what differs from the profile. notes: what the operator should
-    know. present, absent: packages. part_of: the control whose items bring this one about too, where it has none of its own."""
+    know. present, absent: packages. replaced: those that the package manager takes away by itself when the others come. part_of: the control
+    whose items bring this one about too, where it has none of its own."""
 
     control: str
     apply: bool
@@ -83,6 +84,7 @@ class Decision:
     notes: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
     part_of: str = ""
 
 
@@ -92,3 +94,8 @@ def packages(decisions: Iterable[Decision], facts: Facts) -> tuple[list[str], li
     wanted = {name for decision in decisions if decision.apply for name in decision.present}
     unwanted = {name for decision in decisions if decision.apply for name in decision.absent}
     return sorted(wanted - have - set(facts.get("unavailable") or ())), sorted((unwanted & have) - wanted)
+
+
+def replaced(decision: Decision, come: Iterable[str]) -> tuple[str, ...]:
+    """Packages that go when these come."""
+    return decision.replaced if decision.apply and set(decision.present) & set(come) else ()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .decision import Decision, Options
+from .decision import Decision, Options, replaced
 
 ORDER = ("failed", "changed", "would_change", "not_possible", "right")
 """Of several items the first of these speaks for the control."""
@@ -27,7 +27,8 @@ def report(decisions: Sequence[Decision], options: Options, items: Sequence[Mapp
     for decision in decisions:
         control = options.controls.get(decision.control)
         mine = [item for item in items if item["control"] == decision.control]
-        moved = [f"{name} installed" for name in decision.present if name in come] + [f"{name} removed" for name in decision.absent if name in go]
+        gone = [*(name for name in decision.absent if name in go), *replaced(decision, come)]
+        moved = [f"{name} installed" for name in decision.present if name in come] + [f"{name} removed" for name in gone]
         without = [name for name in decision.present if name in unavailable]
         carried = [item for item in items if item["control"] == decision.part_of] if decision.part_of and not mine else []
         statuses = {item["status"] for item in (*mine, *carried)} | ({"would_change" if check else "changed"} if moved else set())

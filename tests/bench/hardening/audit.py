@@ -28,37 +28,43 @@ FURNISHING = (  # what a cloud image has and the lab's lean base lacks: it makes
     "linux-base", "grub2-common", "systemd-timesyncd", "unattended-upgrades", "rsyslog")
 _AUDITORS = ("openscap-scanner", "lynis")
 _STAND_INS = r"""set -e
-# The kernel lets no container have its audit socket or its clock, and nothing boots by a boot loader. Sleeping processes stand for the daemons, so
-# that roles which install them come to their end, and update-grub writes the one line that is judged.
+# The kernel lets no container have its audit socket or its clock: sleeping processes stand for the daemons, so that roles which install them come to
+# their end. Nothing boots by a boot loader: GRUB's own scripts write its configuration for a disk and a kernel that are names only.
 for folder in /sbin /usr/sbin; do
-  for program in auditd auditctl update-grub; do
+  for program in auditd auditctl grub-probe; do
     dpkg-divert --quiet --local --rename --divert $folder/$program.real --add $folder/$program
   done
 done
 printf '%s\n' '#!/bin/sh' 'sleep infinity & echo $! >/run/auditd.pid' >/usr/sbin/auditd
 printf '%s\n' '#!/bin/sh' 'exit 0' >/usr/sbin/auditctl
-cat >/usr/sbin/update-grub <<'SCRIPT'
+cat >/usr/sbin/grub-probe <<'SCRIPT'
 #!/bin/sh
-set -e
-. /etc/default/grub
-for file in /etc/default/grub.d/*.cfg; do [ ! -e "$file" ] || . "$file"; done
-echo "	linux	/boot/vmlinuz root=/dev/vda1 ro $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT" >/boot/grub/grub.cfg
+case "$*" in
+  *target=device*|*-t\ device*) echo /dev/vda1;;
+  *fs_uuid*) echo 5f0a3c5e-6d0e-4c55-9d3a-0d5b5f6f7a11;;
+  *target=fs\ *|*target=fs|*-t\ fs*) echo ext2;;
+  *partmap*) echo gpt;;
+esac
 SCRIPT
-chmod 755 /usr/sbin/auditd /usr/sbin/auditctl /usr/sbin/update-grub
-mkdir -p /boot/grub /etc/default /etc/systemd/system/systemd-timesyncd.service.d
-[ -e /etc/default/grub ] || printf '%s\n' 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"' 'GRUB_CMDLINE_LINUX=""' >/etc/default/grub
-/usr/sbin/update-grub
-cat >/etc/systemd/system/systemd-timesyncd.service.d/lab.conf <<'UNIT'
+chmod 755 /usr/sbin/auditd /usr/sbin/auditctl /usr/sbin/grub-probe
+mkdir -p /boot/grub /etc/default
+[ -e /etc/default/grub ] || printf '%s\n' GRUB_DISTRIBUTOR=Debian 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"' 'GRUB_CMDLINE_LINUX=""' >/etc/default/grub
+echo kernel >/boot/vmlinuz-0-lab-amd64
+for unit in systemd-timesyncd chrony; do
+  mkdir -p /etc/systemd/system/$unit.service.d
+  cat >/etc/systemd/system/$unit.service.d/lab.conf <<'UNIT'
 [Unit]
 ConditionVirtualization=
 ConditionCapability=
 [Service]
 Type=simple
+PIDFile=
 ExecStart=
 ExecStart=/bin/sleep infinity
 AmbientCapabilities=
 CapabilityBoundingSet=
 UNIT
+done
 """
 _FOLDER = "/opt/audit"
 _SSH_AUDIT = "ssh-audit==3.9.0\n"
@@ -107,7 +113,8 @@ class Auditors:
     def furnish(self, rack: Rack, machine: Machine) -> None:
         """What every contestant's host has before anything is done to it."""
         rack.root(machine, _STAND_INS)
-        rack.root(machine, f"apt-get -qq update && apt-get install -y -qq --no-install-recommends {' '.join((*FURNISHING, *_AUDITORS))} >/dev/null")
+        names = " ".join((*FURNISHING, *_AUDITORS))
+        rack.root(machine, f"apt-get -qq update && apt-get install -y -qq --no-install-recommends {names} >/dev/null && update-grub 2>&1")
         leader = rack.container(machine).leader()
         source = self._cache / f"content/usr/share/xml/scap/ssg/content/ssg-debian{VERSIONS[machine.suite]}-ds.xml"
         target = Path(f"/proc/{leader}/root{_FOLDER}")
@@ -116,6 +123,7 @@ class Auditors:
 
     def audit(self, rack: Rack, machine: Machine, profiles: tuple[str, ...] = PROFILES) -> Audit:
         """Raises UnusableAudit when an auditor's answer says nothing, LabError when one does not run."""
+        rack.root(machine, 'for _ in $(seq 300); do [ -n "$(systemctl list-jobs --no-legend)" ] || break; sleep 1; done')  # begun in the background
         return Audit(tuple(self.openscap(rack, machine, profile) for profile in profiles), self.lynis(rack, machine), self.ssh_audit(machine))
 
     def openscap(self, rack: Rack, machine: Machine, profile: str) -> results.OpenScap:

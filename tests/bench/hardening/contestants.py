@@ -20,13 +20,15 @@ _OURS = """\
   become: true
   tasks:
     - ansible.builtin.include_role: {{name: hybridops.fleet.os_hardening}}
-      vars: {{os_hardening_profile: {profile}, os_hardening_machine: machine}}
+      vars: {{os_hardening_profile: {profile}, os_hardening_machine: machine, os_hardening_boot_password: {boot_password}}}
     - ansible.builtin.include_role: {{name: hybridops.fleet.ssh_hardening}}
       vars: {{ssh_hardening_profile: {profile}}}
     - ansible.builtin.include_role: {{name: hybridops.fleet.firewall}}
       vars: {{firewall_profile: {profile}}}
 """
 # A lab host is a container, and roles that know it leave out what only a machine's own kernel has. It stands for a machine here.
+_BOOT_PASSWORD = f"grub.pbkdf2.sha512.10000.{'0A' * 64}.{'0B' * 64}"
+"""A password that nobody knows; an operator gives one where the profile is to have it."""
 _PEERS = """\
 - hosts: all
   become: true
@@ -56,7 +58,7 @@ def ours(lab: Lab, profile: str) -> Contestant:
 
     collections = Path(controller(lab)["ANSIBLE_COLLECTIONS_PATH"])
     folder = environment_with_ansible(lab, "controller", "runtime.txt", ansible_core())
-    return Contestant(profile, _OURS.format(profile=profile), collections, folder / "bin")
+    return Contestant(profile, _OURS.format(profile=profile, boot_password=_BOOT_PASSWORD), collections, folder / "bin")
 
 
 def peer(lab: Lab) -> Contestant | None:

@@ -44,6 +44,7 @@ class OpenScap:
     not_checked: int
     errors: int
     failing: tuple[Rule, ...]
+    passing: tuple[str, ...] = ()
 
     @property
     def evaluated(self) -> int:
@@ -68,7 +69,8 @@ def openscap(profile: str, text: str, fewest: int = FEWEST_RULES) -> OpenScap:
     score = next((float(_text(mark)) for mark in result.iter(f"{_XCCDF}score") if mark.get("system", "").endswith("scoring:default")), 0.0)
     found = OpenScap(
         profile, round(score, 1), count["pass"] + count["fixed"], count["fail"], count["notapplicable"], count["notchecked"],
-        count["error"] + count["unknown"], tuple(failing))
+        count["error"] + count["unknown"], tuple(failing),
+        tuple(sorted(ident.removeprefix(_RULE) for ident, (answer, _severity) in answers.items() if answer in ("pass", "fixed"))))
     if found.evaluated < fewest:
         raise UnusableAudit(
             f"OpenSCAP, {profile}: only {found.evaluated} rules were evaluated and {found.not_applicable} do not apply: the content is for "

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "bench"))
 
-from hardening import results
+from hardening import accepted, results
 
 PREFIX = "xccdf_org.ssgproject.content_rule_"
 
@@ -55,3 +55,19 @@ def test_figures_of_ssh_audit() -> None:
     for text in ("[exception] cannot connect", "{}"):
         with pytest.raises(results.UnusableAudit):
             results.ssh_audit(text)
+
+
+def test_a_rule_that_fails_without_a_reason_and_a_reason_without_a_failure_are_faults() -> None:
+    found = results.openscap("p", scap({"alone": "fail", "x": "pass", "y": "fail", "z": "notapplicable"}), fewest=3)
+    assert accepted.faults((found,), {"alone": "", "y": "", "z": "of another release"}) == []
+    assert accepted.faults((found,), {"alone": "", "x": ""}) == ["y fails and is not accepted", "x is accepted and passes: take it off the list"]
+    other = results.openscap("q", scap({"alone": "fail", "x": "fail", "y": "pass"}), fewest=3)
+    assert accepted.faults((found, other), {"alone": "", "x": "", "y": ""}) == [], "one profile asks for more than another"
+
+
+def test_each_accepted_rule_has_one_reason(tmp_path: Path) -> None:
+    assert len(accepted.load()) > 50
+    for text, word in (("- {why: too bad, rules: [a]}", "no reason"), ("- {why: because the machine is none, rules: [a, a]}", "twice")):
+        (tmp_path / "list.yml").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=word):
+            accepted.load(tmp_path / "list.yml")

@@ -35,12 +35,14 @@ def virtual(system: System) -> dict[str, Any]:
 
 
 def about(system: System) -> dict[str, Any]:
-    """release; modules: whether modules can be loaded; efi: booted by UEFI; apparmor, selinux; command_line; used: modules that are loaded."""
+    """release; machine: the architecture; modules: whether any can be loaded; loaded: those that are; efi: booted by UEFI; apparmor, selinux;
+    command_line; filesystems that the kernel knows."""
     loaded = [line.split()[0] for line in system.text("/proc/modules").splitlines() if line]
     apparmor = system.text("/sys/module/apparmor/parameters/enabled").strip() == "Y"
     enforce = system.text("/sys/fs/selinux/enforce").strip()
     kernel = platform.release()
-    return {"release": kernel, "modules": bool(loaded) and system.has("modprobe"), "loaded": loaded, "efi": system.exists("/sys/firmware/efi"),
+    return {"release": kernel, "machine": platform.machine(),
+            "modules": bool(loaded) and system.has("modprobe"), "loaded": loaded, "efi": system.exists("/sys/firmware/efi"),
             "apparmor": apparmor, "selinux": {"1": "enforcing", "0": "permissive"}.get(enforce, "off"),
             "command_line": system.text("/proc/cmdline").strip(),
             "filesystems": sorted({line.split()[-1] for line in system.text("/proc/filesystems").splitlines() if line})}

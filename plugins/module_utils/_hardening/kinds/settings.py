@@ -16,8 +16,9 @@ SEPARATORS = {"equals": " = ", "tight": "=", "space": " ", "tab": "\t", "colon":
 
 
 def plan(system: System, item: Item) -> Plan:
-    """path, style (equals, tight, space, tab, colon), values {key: value, or null to comment it out}, section (of an INI file), create
-    (make the file when it is missing, default false), ignore_case (of keys), mode of a new file ("0644")."""
+    """path, style (equals, tight, space, tab, colon), values {key: value, null to comment it out, or in style equals "" for a
+    key that stands alone}, section (of an INI file), create (make the file when it is missing, default false), ignore_case (of keys), mode of a
+    new file ("0644")."""
     path = system.target(item["path"])
     now = system.read(path)
     if now is None and not item.get("create"):
@@ -99,8 +100,12 @@ def _with(lines: list[str], key: str, value: str | None, style: str, ignore_case
         first = active.match(lines[matches[0]])
         if first is None:
             raise AssertionError("it has matched above")
-        kept = lines[matches[0]] if (first.group("value") or "") == value else key + SEPARATORS[style] + value
+        kept = lines[matches[0]] if (first.group("value") or "") == value else _line(key, value, style)
         return [kept if number == matches[0] else line for number, line in enumerate(lines) if number == matches[0] or number not in matches]
     commented = re.compile(r"^\s*#\s?" + re.escape(key) + r"(\s*[=:]|\s|$)", flags)
     place = next((number + 1 for number, line in enumerate(lines) if commented.match(line)), len(lines))
-    return [*lines[:place], key + SEPARATORS[style] + value, *lines[place:]]
+    return [*lines[:place], _line(key, value, style), *lines[place:]]
+
+
+def _line(key: str, value: str, style: str) -> str:
+    return key if style == "equals" and not value else key + SEPARATORS[style] + value

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .. import lockout
 from ..decision import Decision, Facts, Options
-from ..os import accounts, audit, filesystem, kernel, passwords, services
+from ..os import accounts, audit, boot, clock, filesystem, integrity, kernel, passwords, services
 from ..os.asked import Asked
 
 SYSCTL: tuple[str, ...] = ()
@@ -21,8 +21,9 @@ CONTROLS: dict[str, Callable[[Asked], Decision]] = {
     "sysctl_router_advertisements": kernel.sysctl_router_advertisements,
     "kernel_modules": kernel.kernel_modules,
     "core_dumps": kernel.core_dumps,
-    "boot_arguments": kernel.boot_arguments,
-    "boot_files": kernel.boot_files,
+    "boot_arguments": boot.boot_arguments,
+    "boot_files": boot.boot_files,
+    "boot_password": boot.boot_password,
     "apparmor": kernel.apparmor,
     "selinux": kernel.selinux,
     "ctrl_alt_del": kernel.ctrl_alt_del,
@@ -49,12 +50,12 @@ CONTROLS: dict[str, Callable[[Asked], Decision]] = {
     "banner": accounts.banner,
     "packages_absent": services.packages_absent,
     "services_off": services.services_off,
-    "time_sync": services.time_sync,
+    "time_sync": clock.time_sync,
     "automatic_updates": services.automatic_updates,
     "journald": services.journald,
     "rsyslog": services.rsyslog,
     "auditd": audit.auditd,
-    "integrity": services.integrity,
+    "integrity": integrity.integrity,
     "accounting": services.accounting,
     "package_checks": services.package_checks,
     "temporary_folders": services.temporary_folders,

@@ -63,12 +63,11 @@ def text(policy: Policy) -> str:
             *([f'limit rate 10/minute log prefix "{LOG_PREFIX}"'] if policy.log else []),
             "drop",
         ]))
-    if policy.forward:
-        names = _names(policy.forward)
-        chains.append(_chain("forward", "type filter hook forward priority 0; policy accept;", [
-            "ct state established,related accept",
-            f"iifname {names} oifname {names} drop",
-        ]))
+    names = _names(policy.forward) if policy.forward else ""
+    chains.append(_chain("forward", "type filter hook forward priority 0; policy accept;", [
+        "ct state established,related accept",
+        f"iifname {names} oifname {names} drop",
+    ] if names else []))
     chains.append(_chain("output", "type filter hook output priority 0; policy accept;", []))
     body = "\n".join([*_open_before(), *sets.text(), *chains]).rstrip("\n")
     return (

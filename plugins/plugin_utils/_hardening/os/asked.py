@@ -69,8 +69,9 @@ class Asked:
 
     # ------------------------------------------------------------------------------------------------ answers
     def do(self, items: Iterable[Item] = (), *, why: str = "", notes: Iterable[str] = (), present: Iterable[str] = (),
-           absent: Iterable[str] = ()) -> Decision:
-        return Decision(self.control.name, True, why, tuple(items), tuple(note for note in notes if note), tuple(present), tuple(absent))
+           absent: Iterable[str] = (), replaced: Iterable[str] = ()) -> Decision:
+        return Decision(self.control.name, True, why, tuple(items), tuple(note for note in notes if note), tuple(present), tuple(absent),
+                        tuple(replaced))
 
     def leave(self, why: str) -> Decision:
         return Decision(self.control.name, False, why)

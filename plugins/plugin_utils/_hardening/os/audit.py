@@ -4,66 +4,63 @@
 from __future__ import annotations
 
 from ..decision import Decision, Item
-from .asked import Asked, file
+from .asked import Asked, closed, file
 
-RULES = """-D
+HEAD = """-D
+-i
 -b 8192
 --backlog_wait_time 60000
 -f 1
--a always,exit -F arch=b64 -S adjtimex,settimeofday,clock_settime -k time-change
--a always,exit -F arch=b32 -S adjtimex,settimeofday,clock_settime -k time-change
--a always,exit -F arch=b32 -S stime -k time-change
--w /etc/localtime -p wa -k time-change
--w /etc/group -p wa -k identity
--w /etc/passwd -p wa -k identity
--w /etc/gshadow -p wa -k identity
--w /etc/shadow -p wa -k identity
--w /etc/security/opasswd -p wa -k identity
--w /etc/nsswitch.conf -p wa -k identity
--w /etc/pam.conf -p wa -k identity
--w /etc/pam.d/ -p wa -k identity
--w /etc/sudoers -p wa -k scope
--w /etc/sudoers.d/ -p wa -k scope
--a always,exit -F path=/usr/bin/sudo -F perm=x -F auid>=1000 -F auid!=unset -k privileged
--w /var/log/sudo.log -p wa -k sudo_log_file
--a always,exit -F arch=b64 -C euid!=uid -F auid!=unset -S execve -k user_emulation
--a always,exit -F arch=b32 -C euid!=uid -F auid!=unset -S execve -k user_emulation
--a always,exit -F arch=b64 -S sethostname,setdomainname -k system-locale
--a always,exit -F arch=b32 -S sethostname,setdomainname -k system-locale
--w /etc/issue -p wa -k system-locale
--w /etc/issue.net -p wa -k system-locale
--w /etc/hosts -p wa -k system-locale
--w /etc/networks -p wa -k system-locale
--w /etc/network/ -p wa -k system-locale
--w /etc/apparmor -p wa -k MAC-policy
--w /etc/apparmor.d -p wa -k MAC-policy
--w /var/log/lastlog -p wa -k logins
--w /var/run/faillock -p wa -k logins
--w /var/run/utmp -p wa -k session
--w /var/log/wtmp -p wa -k session
--w /var/log/btmp -p wa -k session
--a always,exit -F arch=b64 -S chmod,fchmod,fchmodat -F auid>=1000 -F auid!=unset -k perm_mod
--a always,exit -F arch=b32 -S chmod,fchmod,fchmodat -F auid>=1000 -F auid!=unset -k perm_mod
--a always,exit -F arch=b64 -S chown,fchown,lchown,fchownat -F auid>=1000 -F auid!=unset -k perm_mod
--a always,exit -F arch=b32 -S chown,fchown,lchown,fchownat -F auid>=1000 -F auid!=unset -k perm_mod
--a always,exit -F arch=b64 -S setxattr,lsetxattr,fsetxattr,removexattr,lremovexattr,fremovexattr -F auid>=1000 -F auid!=unset -k perm_mod
--a always,exit -F arch=b32 -S setxattr,lsetxattr,fsetxattr,removexattr,lremovexattr,fremovexattr -F auid>=1000 -F auid!=unset -k perm_mod
--a always,exit -F arch=b64 -S creat,open,openat,truncate,ftruncate -F exit=-EACCES -F auid>=1000 -F auid!=unset -k access
--a always,exit -F arch=b64 -S creat,open,openat,truncate,ftruncate -F exit=-EPERM -F auid>=1000 -F auid!=unset -k access
--a always,exit -F arch=b32 -S creat,open,openat,truncate,ftruncate -F exit=-EACCES -F auid>=1000 -F auid!=unset -k access
--a always,exit -F arch=b32 -S creat,open,openat,truncate,ftruncate -F exit=-EPERM -F auid>=1000 -F auid!=unset -k access
--a always,exit -F arch=b64 -S mount -F auid>=1000 -F auid!=unset -k mounts
--a always,exit -F arch=b32 -S mount -F auid>=1000 -F auid!=unset -k mounts
--a always,exit -F arch=b64 -S rename,renameat,unlink,unlinkat -F auid>=1000 -F auid!=unset -k delete
--a always,exit -F arch=b32 -S rename,renameat,unlink,unlinkat -F auid>=1000 -F auid!=unset -k delete
--a always,exit -F arch=b64 -S init_module,finit_module,delete_module -F auid>=1000 -F auid!=unset -k kernel_modules
--a always,exit -F path=/usr/bin/kmod -F perm=x -F auid>=1000 -F auid!=unset -k kernel_modules
--a always,exit -F path=/usr/bin/chcon -F perm=x -F auid>=1000 -F auid!=unset -k perm_chng
--a always,exit -F path=/usr/bin/setfacl -F perm=x -F auid>=1000 -F auid!=unset -k perm_chng
--a always,exit -F path=/usr/bin/chacl -F perm=x -F auid>=1000 -F auid!=unset -k perm_chng
--a always,exit -F path=/usr/sbin/usermod -F perm=x -F auid>=1000 -F auid!=unset -k usermod
 """
-"""As the CIS benchmarks ask, of accounts of people; containers and services are no people, so their work is not slowed down."""
+"""-i: a rule that a kernel does not take stops none of the others."""
+WATCHES = (
+    ("time-change", ("/etc/localtime",)),
+    ("identity", ("/etc/group", "/etc/passwd", "/etc/gshadow", "/etc/shadow", "/etc/security/opasswd", "/etc/nsswitch.conf", "/etc/pam.conf",
+                  "/etc/pam.d/")),
+    ("scope", ("/etc/sudoers", "/etc/sudoers.d/")),
+    ("sudo_log_file", ("/var/log/sudo.log",)),
+    ("system-locale", ("/etc/issue", "/etc/issue.net", "/etc/hosts", "/etc/networks", "/etc/network/")),
+    ("MAC-policy", ("/etc/apparmor", "/etc/apparmor.d")),
+    ("logins", ("/var/log/lastlog", "/var/run/faillock", "/var/log/faillock")),
+    ("session", ("/var/run/utmp", "/var/log/wtmp", "/var/log/btmp")),
+)
+"""Key -> files whose changes are recorded."""
+PEOPLE = "-F auid>=1000 -F auid!=unset"
+CALLS = (
+    ("time-change", "adjtimex,settimeofday", ""),
+    ("time-change", "clock_settime", "-F a0=0x0"),
+    ("user_emulation", "execve", "-C euid!=uid -F auid!=unset"),
+    ("system-locale", "sethostname,setdomainname", ""),
+    ("perm_mod", "chmod,fchmod,fchmodat", PEOPLE),
+    ("perm_mod", "chown,fchown,lchown,fchownat", PEOPLE),
+    ("perm_mod", "setxattr,lsetxattr,fsetxattr,removexattr,lremovexattr,fremovexattr", PEOPLE),
+    ("access", "creat,open,openat,truncate,ftruncate", f"-F exit=-EACCES {PEOPLE}"),
+    ("access", "creat,open,openat,truncate,ftruncate", f"-F exit=-EPERM {PEOPLE}"),
+    ("mounts", "mount,umount2", PEOPLE),
+    ("delete", "rename,renameat,unlink,unlinkat,rmdir", PEOPLE),
+    ("kernel_modules", "init_module,finit_module,delete_module,create_module,query_module", PEOPLE),
+)
+"""Key, calls of the kernel, and of whom or with what outcome."""
+NOT_ON_ARM = frozenset({"chmod", "chown", "lchown", "creat", "open", "rename", "unlink", "rmdir", "create_module", "query_module"})
+"""A rule that names a call which the architecture does not have is refused as a whole."""
+PROGRAMS = (("privileged", "/usr/bin/sudo"), ("kernel_modules", "/usr/bin/kmod"), ("perm_chng", "/usr/bin/chcon"), ("perm_chng", "/usr/bin/setfacl"),
+            ("perm_chng", "/usr/bin/chacl"), ("usermod", "/usr/sbin/usermod"))
+LOADERS = ("/sbin/insmod", "/sbin/rmmod", "/sbin/modprobe")
+
+
+def rules(machine: str) -> str:
+    """What is recorded, as the CIS benchmarks and ANSSI ask and in the words by which auditors look for it; of accounts of people, so that
+    the work of containers and services is not slowed down. machine: the kernel's name of the architecture."""
+    arm = machine in ("aarch64", "arm64")
+    lines = [f"-w {path} -p wa -k {key}" for key, paths in WATCHES for path in paths]
+    for key, calls, whom in CALLS:
+        for arch in ("b64",) if arm else ("b64", "b32"):
+            names = ",".join(name for name in calls.split(",") if not (arm and name in NOT_ON_ARM))
+            lines.append(" ".join(filter(None, [f"-a always,exit -F arch={arch} -S {names}", whom, f"-k {key}"])))
+    lines += [] if arm else ["-a always,exit -F arch=b32 -S stime -k time-change"]
+    lines += [f"-a always,exit -F path={path} -F perm=x {PEOPLE} -k {key}" for key, path in PROGRAMS]
+    lines += [f"-w {path} -p x -k kernel_modules" for path in LOADERS]
+    return HEAD + "".join(line + "\n" for line in lines)
 
 
 def auditd(asked: Asked) -> Decision:
@@ -72,16 +69,18 @@ def auditd(asked: Asked) -> Decision:
         return asked.leave("it is not known what the distribution calls it")
     if asked.container:
         return asked.leave("the audit of the kernel belongs to the machine below this container")
-    rules = RULES if asked.debian else RULES.replace("-w /etc/apparmor -p wa -k MAC-policy\n-w /etc/apparmor.d", "-w /etc/selinux")
+    text = rules(str((asked.facts.get("kernel") or {}).get("machine") or ""))
     if not asked.debian:
-        rules = rules.replace("-w /etc/network/ -p", "-w /etc/sysconfig/network-scripts/ -p")
+        text = text.replace("-w /etc/apparmor -p wa -k MAC-policy\n-w /etc/apparmor.d", "-w /etc/selinux")
+        text = text.replace("-w /etc/network/ -p", "-w /etc/sysconfig/network-scripts/ -p")
     items: list[Item] = [
         {"kind": "settings", "path": "/etc/audit/auditd.conf", "style": "equals", "package": present[0], "values": {
             "max_log_file_action": "ROTATE", "num_logs": 5, "max_log_file": 8, "space_left_action": "SYSLOG", "admin_space_left_action": "SUSPEND",
             "disk_full_action": "SUSPEND", "disk_error_action": "SUSPEND"}, "notify": ["auditd"]},
-        file("/etc/audit/rules.d/50-hybridops-fleet.rules", rules, "0640", notify=["auditd"]),
+        file("/etc/audit/rules.d/50-hybridops-fleet.rules", text, "0600", notify=["auditd"]),
+        closed("0600", "/etc/audit/rules.d/*.rules", package=present[0]),
     ]
     if asked.values["immutable"]:
-        items.append(file("/etc/audit/rules.d/99-hybridops-fleet-immutable.rules", "-e 2\n", "0640", notify=["auditd"]))
+        items.append(file("/etc/audit/rules.d/99-hybridops-fleet-immutable.rules", "-e 2\n", "0600", notify=["auditd"]))
     items.append({"kind": "unit", "name": asked.unit("auditd"), "enabled": True, "active": True, "package": present[0], "may_fail": True})
     return asked.do(items, present=present, notes=["disks that fill up stop the recording, never the node"])

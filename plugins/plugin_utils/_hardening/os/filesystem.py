@@ -126,8 +126,9 @@ def cron(asked: Asked) -> Decision:
     items.append(plain("/etc/cron.allow", names, group))
     if not asked.there("/etc/cron.allow") and asked.there("/etc/cron.deny"):
         items.append({"kind": "absent", "path": "/etc/cron.deny"})
+    # also before at is there, so that it is closed from its first minute
+    items.append(plain("/etc/at.allow", sorted(set(asked.values["allow"])), "daemon" if asked.debian and asked.has("at") else "root"))
     if asked.has("at"):
-        items.append(plain("/etc/at.allow", sorted(set(asked.values["allow"])), "daemon" if asked.debian else "root"))
         items.append({"kind": "absent", "path": "/etc/at.deny"})
     more = sorted(set(with_plans) - set(asked.values["allow"]))
     return asked.do(items, notes=[f"{', '.join(more)} may go on using cron: plans of theirs are there"] if more else [])

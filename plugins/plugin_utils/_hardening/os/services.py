@@ -1,6 +1,6 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Controls of packages and services: what is not there, what does not run, the clock, updates, logs and checks of integrity."""
+"""Controls of packages and services: what is not there, what does not run, updates and logs."""
 from __future__ import annotations
 
 from ..decision import Decision, Item
@@ -11,28 +11,6 @@ UNATTENDED = """Unattended-Upgrade::Origins-Pattern {
   "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";
   "origin=${distro_id},archive=${distro_codename}-security";
 };
-"""
-AIDE_CHECK = """[Unit]
-Description=Changes of the system's files, found by AIDE
-ConditionPathExistsGlob=/var/lib/aide/aide.db*
-[Service]
-Type=simple
-Nice=19
-IOSchedulingClass=idle
-ExecStart={}
-SuccessExitStatus=0 1 2 3 4 5 6 7
-[Install]
-WantedBy=multi-user.target
-"""
-AIDE_TIMER = """[Unit]
-Description=Changes of the system's files, looked for each night
-[Timer]
-OnCalendar=*-*-* 05:00:00
-RandomizedDelaySec=3h
-Persistent=true
-Unit=aidecheck.service
-[Install]
-WantedBy=timers.target
 """
 NEEDED_BY = {"rpcbind": ("nfs", "nfs_client"), "cups": ("print",), "avahi": ("print",), "bluetooth": (), "rsync": ("rsync",),
              "autofs": ("nfs_client",), "isc_dhcp_server": ("dhcp", "router")}
@@ -59,32 +37,6 @@ def services_off(asked: Asked) -> Decision:
         # guarded, as names of hosts (avahi) and homes of accounts (autofs, rpcbind) may come by them
         items += [{"kind": "unit", "name": unit, "enabled": False, "active": False, "masked": True, "guarded": True} for unit in units]
     return asked.do(items, notes=notes)
-
-
-def time_sync(asked: Asked) -> Decision:
-    if asked.container and not asked.options.variables.get("time_sync_in_containers"):
-        return asked.leave("the clock belongs to the machine below this container")
-    servers = [str(server) for server in asked.values["servers"]]
-    other = next((unit for unit in ("chrony.service", "chronyd.service", "ntpsec.service", "ntp.service", "ntpd.service", "openntpd.service")
-                  if asked.state(unit).get("active") or asked.state(unit).get("enabled") == "enabled"), "")
-    if other:
-        items: list[Item] = [{"kind": "unit", "name": other, "enabled": True, "active": True}]
-        if asked.state("systemd-timesyncd.service"):
-            items.append({"kind": "unit", "name": "systemd-timesyncd.service", "enabled": False, "active": False, "masked": True})
-        if servers and other.startswith("chrony"):
-            folder = "/etc/chrony/sources.d" if asked.debian else "/etc/chrony.d"
-            items.append(plain_file(f"{folder}/hybridops-fleet.sources", "".join(f"server {server} iburst\n" for server in servers),
-                                    notify=[f"unit:{other}"]))
-        return asked.do(items, notes=[f"{other} keeps the clock already"])
-    present = asked.packages("time_sync")
-    if "chrony" in present:
-        unit = {"kind": "unit", "name": asked.units("chrony")[0], "enabled": True, "active": True, "package": "chrony"}
-        return asked.do([unit], present=present)
-    lines = ["[Time]"] + ([f"NTP={' '.join(servers)}"] if servers else [f"NTP={_pool(asked)}"])
-    return asked.do([file("/etc/systemd/timesyncd.conf.d/hybridops-fleet.conf", "\n".join(lines) + "\n", notify=["timesyncd"]),
-                     {"kind": "unit", "name": asked.unit("timesyncd"), "masked": False, "enabled": True, "active": True,
-                      "package": "systemd-timesyncd"}],
-                    present=present)
 
 
 def automatic_updates(asked: Asked) -> Decision:
@@ -126,26 +78,6 @@ def rsyslog(asked: Asked) -> Decision:
                       "notify": ["rsyslog"]}])
 
 
-def integrity(asked: Asked) -> Decision:
-    if asked.container:
-        return asked.leave("files of a container come from its image")
-    present = asked.packages("integrity")
-    unit = ("[Unit]\nDescription=First database of AIDE\nConditionPathExists=!/var/lib/aide/aide.db\n[Service]\nType=oneshot\nNice=19\n"
-            "IOSchedulingClass=idle\nExecStart=/bin/sh -c '{}'\n[Install]\nWantedBy=multi-user.target\n")
-    command = ("aideinit -y -f -b || true" if asked.debian else
-               "aide --init && mv /var/lib/aide/aide.db.new.gz /var/lib/aide/aide.db.gz && ln -sf aide.db.gz /var/lib/aide/aide.db")
-    items: list[Item] = [file("/etc/systemd/system/hybridops-fleet-aide.service", unit.format(command), notify=["systemd"]),
-                         {"kind": "unit", "name": "hybridops-fleet-aide.service", "enabled": True, "started": True, "new": True}]
-    check = "/usr/bin/aide --config /etc/aide/aide.conf --check" if asked.debian else "/usr/sbin/aide --check"
-    items += [file("/etc/systemd/system/aidecheck.service", AIDE_CHECK.format(check), notify=["systemd"]),
-              file("/etc/systemd/system/aidecheck.timer", AIDE_TIMER, notify=["systemd"]),
-              {"kind": "unit", "name": "aidecheck.service", "enabled": True, "new": True},
-              {"kind": "unit", "name": "aidecheck.timer", "enabled": True, "active": True, "new": True}]
-    if asked.state("dailyaidecheck.timer"):
-        items.append({"kind": "unit", "name": "dailyaidecheck.timer", "enabled": False, "active": False})
-    return asked.do(items, present=present, notes=["the first database is made in the background, with the least of the node's time"])
-
-
 def accounting(asked: Asked) -> Decision:
     present = asked.packages("accounting")
     if asked.container or not present:
@@ -163,11 +95,3 @@ def temporary_folders(asked: Asked) -> Decision:
     if not present:
         return asked.leave("the distribution has none")
     return asked.do(present=present)
-
-
-# ---------------------------------------------------------------------------------------------------- details
-def _pool(asked: Asked) -> str:
-    name = (asked.facts.get("os") or {}).get("id")
-    if name == "ubuntu":
-        return "ntp.ubuntu.com"
-    return " ".join(f"{number}.debian.pool.ntp.org" for number in range(4))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,44 +11,12 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.engine import KINDS
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import outcome, profiles, report
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.areas import os as area
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Options, packages
+from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.hardening.os_nodes import DATA, FACTS, account, decided, text
 
-DATA = Path(__file__).parents[5] / "roles/os_hardening/vars"
 RELEASES = [("debian", "11"), ("debian", "12"), ("debian", "13"), ("ubuntu", "22.04"), ("ubuntu", "24.04"), ("ubuntu", "26.04"), ("rhel", "8.10"),
             ("rocky", "9.5"), ("almalinux", "10.0"), ("amzn", "2023")]
 PROFILES = ["baseline", "strict", "cis_level1_server", "anssi_intermediary"]
-
-
-def account(name: str, uid: int, **more: Any) -> dict[str, Any]:
-    return {"name": name, "uid": uid, "gid": uid, "home": f"/home/{name}", "shell": "/bin/bash", "groups": [name], "password": "locked",
-            "last_change": 20000, "min_days": 0, "max_days": 99999, "warn_days": 7, "inactive_days": None, "expires": None, "keys": 0, **more}
-
-
-FACTS: dict[str, Any] = {
-    "os": {"id": "debian", "like": [], "version": "12", "major": 12, "name": "Debian"},
-    "virtual": {"kind": "kvm", "container": False, "image": False},
-    "systemd": True,
-    "kernel": {"efi": True, "apparmor": True, "selinux": "off", "loaded": [], "modules": True},
-    "accounts": [account("root", 0, keys=1), account("debian", 1000, keys=1)], "login": {"user": "debian", "became": "root"},
-    "sudo": {"present": True, "without_password": ["debian"], "includes_folder": True}, "packages": ["cron", "sudo", "rsyslog", "telnet"],
-    "units": {"rpcbind.service": {"enabled": "enabled", "active": True}, "avahi-daemon.service": {"enabled": "enabled", "active": True}},
-    "mounts": [{"path": "/dev/shm", "type": "tmpfs", "device": "tmpfs", "options": ["rw"]}], "fstab": [], "crontabs": ["backup"],
-    "networks": [{"name": "eth0", "addresses": ["192.0.2.5/24"], "outside": True}], "default_routes": ["eth0"], "router_advertisements": [],
-    "listening": [], "paths": ["/etc/default/grub"], "programs": ["pam-auth-update"], "workloads": {},
-}
-
-
-def decided(profile: str = "strict", workloads: tuple[str, ...] = (), controls: dict[str, bool] | None = None, values: dict[str, Any] | None = None,
-            connection: Connection | None = None, **facts: Any) -> dict[str, Decision]:
-    known = {**copy.deepcopy(FACTS), **facts}
-    options = Options(profile=profile, controls=profiles.controls(DATA, profile, controls or {}, values or {}),
-                      distribution=profiles.distribution(DATA, known["os"]), workloads=dict.fromkeys(workloads, "said so"), node={}, variables={},
-                      connection=connection or Connection("ssh", "debian"))
-    return {decision.control: decision for decision in area.decide(known, options)}
-
-
-def text(decision: Decision) -> str:
-    return "".join(str(item.get("content", "")) for item in decision.items)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -197,7 +164,7 @@ def test_the_page_shows_hosts_side_by_side_and_nothing_of_a_host_is_markup() -> 
     rows = outcome.report(decisions, options, items, packages(decisions, known), check=False)
     by_name = {row["control"]: row for row in rows}
     assert by_name["banner"]["status"] == "changed"
-    assert by_name["root_console"]["status"] == "left_out"
+    assert by_name["boot_password"]["status"] == "left_out"
     assert by_name["password_quality"]["status"] == "changed"  # its package came
     told = report.area(report.Said("strict", "present", rows), {}, check=False, when="now")
     hosts = [report.host(name, {**known, "workloads": {"docker": "<b>runs"}}, {"os": told}, {}) for name in ("one", "<script>two")]
