@@ -179,7 +179,7 @@ def probe_all(targets: Iterable[Target], served: set[tuple[str, str, int]], nonc
     """One row for each target that did not answer as it should, with why. served: (name, protocol, port) of what something else listens on."""
     with ThreadPoolExecutor(WORKERS) as pool:
         rows = list(pool.map(lambda target: (target, _probe(target, (target.name, target.protocol, target.port) in served, nonce, seconds)), targets))
-    return [{"name": target.name, "address": target.address, "protocol": target.protocol, "port": target.port, "why": why}
+    return [{"name": target.name, "address": target.address, "protocol": target.protocol, "port": target.port, "size": target.size, "why": why}
             for target, why in rows if why]
 
 
