@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
-from . import pools
+from . import free_networks
 
 CRI = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}
 IMAGES = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.images"}
@@ -55,27 +55,27 @@ def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapp
 def address_pools(facts: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
     """Networks for the engine's bridges, with the reason. avoid: what the fleet uses. An engine keeps those that it has unless they overlap
     something. Raises FleetError."""
-    used = pools.taken((), facts.get("networks") or (), options.get("avoid") or ())
+    used = free_networks.taken((), facts.get("networks") or (), options.get("avoid") or ())
     given = [str(name) for name in options.get("address_pools") or ()]
     for name in given:
-        other = pools.clash(name, used)
+        other = free_networks.clash(name, used)
         if other:
             raise FleetError(f"container_engine_address_pools: {name} overlaps {other}", code="argument",
                              fix="Choose another network, or leave the list empty and one is chosen.")
     if given:
         return [_pool(name) for name in given], "the operator's"
     present = [str(name) for name in (facts.get("docker") or {}).get("pools") or ()]
-    if present and not any(pools.clash(name, used) for name in present):
+    if present and not any(free_networks.clash(name, used) for name in present):
         return [_pool(name) for name in present], "those that it has overlap nothing"
-    chosen = pools.free(pools.BRIDGES, used, 16, 2)
+    chosen = free_networks.free(free_networks.BRIDGES, used, 16, 2)
     if not chosen:
-        raise FleetError("container engine: no network is free for its bridges", why="the fleet uses all of " + ", ".join(pools.BRIDGES),
+        raise FleetError("container engine: no network is free for its bridges", why="the fleet uses all of " + ", ".join(free_networks.BRIDGES),
                          code="argument", fix="Give container_engine_address_pools.")
     return [_pool(name) for name in chosen], "the first that overlap nothing"
 
 
 def _pool(name: str) -> dict[str, Any]:
-    one = pools.network(name, "container_engine_address_pools")
+    one = free_networks.network(name, "container_engine_address_pools")
     return {"base": str(one), "size": max(24, one.prefixlen) if one.version == 4 else max(64, one.prefixlen)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
-from . import pools
+from . import free_networks
 
 LOOKED_AT = ("fleet_interfaces", "fleet_private_ipv4", "fleet_cluster_ip", "ansible_host")
 
@@ -21,4 +21,4 @@ def networks(variables: Mapping[str, Any]) -> list[str]:
         # raw, as no template can stand in what the inventory tells, and evaluating every variable of every host takes long
         raw = hostvars.raw_get(name) if hasattr(hostvars, "raw_get") else hostvars[name]
         rows.append({"inventory_hostname": str(name), **{key: plain(raw[key]) for key in LOOKED_AT if key in raw}})
-    return sorted(str(one) for one in pools.taken(rows, (), ()))
+    return sorted(str(one) for one in free_networks.taken(rows, (), ()))

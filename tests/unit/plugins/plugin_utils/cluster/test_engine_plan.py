@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import engine_plan, pools
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import engine_plan, free_networks
 
 DATA = yaml.safe_load((Path(__file__).resolve().parents[5] / "roles/container_engine/vars/main.yml").read_text())["container_engine_data"]
 
@@ -51,14 +51,14 @@ def test_networks_of_the_operator_that_overlap_are_refused_with_who_uses_them() 
 
 def test_single_addresses_of_hosts_count_as_the_network_around_them() -> None:
     host = {"inventory_hostname": "web", "fleet_interfaces": [{"addresses": [{"ip": "10.201.7.9"}, {"ip": "2001:db8::1"}]}], "fleet_cluster_ip": None}
-    used = pools.taken([host], ["10.202.0.0/16"], ["10.203.0.0/20"])
-    assert pools.clash("10.201.0.0/16", used) == "10.201.7.0/24 (an address of web)"
-    assert pools.free(pools.SWARM, used, 16, 1) == ["10.204.0.0/16"]
+    used = free_networks.taken([host], ["10.202.0.0/16"], ["10.203.0.0/20"])
+    assert free_networks.clash("10.201.0.0/16", used) == "10.201.7.0/24 (an address of web)"
+    assert free_networks.free(free_networks.SWARM, used, 16, 1) == ["10.204.0.0/16"]
 
 
 def test_what_is_no_network_is_told() -> None:
     with pytest.raises(FleetError, match="tenantnet is no network"):
-        pools.taken([], [], ["tenantnet"])
+        free_networks.taken([], [], ["tenantnet"])
 
 
 # ------------------------------------------------------------------------------------------------- Docker
