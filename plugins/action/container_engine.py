@@ -69,6 +69,7 @@ class ActionModule(NodeCalls, ActionBase):
                              fix="Make them first, or take them out of the list.")
         held = (facts.get("packages") or {}).get("held") or ()
         return {"changed": False, "facts": facts, "packages": names, "unlisted": _unlisted(facts),
+                "outdated": engine_plan.outdated(facts, bare[0], str(options.get("version") or "")),
                 "repository": engine_plan.repository(facts, entry, options),
                 "unheld": [name for name in bare if name not in held], "present": bool(facts[options["engine"]]["version"]),
                 "others": [name for name in entry.get("others", {}).get(options["source"], ())

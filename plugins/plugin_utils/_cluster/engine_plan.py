@@ -3,6 +3,7 @@
 """What a node's container engine is to be: packages, where from, settings. Pure."""
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -34,6 +35,14 @@ def packages(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mappin
         names += [name for name in optional if name in known and name not in names]
     version = str(options.get("version") or "")
     return [name + (("=" if facts.get("manager") == "apt" else "-") + version if version and place == 0 else "") for place, name in enumerate(names)]
+
+
+def outdated(facts: Mapping[str, Any], name: str, version: str) -> bool:
+    """Whether that package is there in another version than asked for; without a version, than the newest that can be had."""
+    told = facts.get("packages") or {}
+    installed = str((told.get("installed") or {}).get(name) or "")
+    wanted = version or str((told.get("candidates") or {}).get(name) or "")
+    return bool(installed and wanted and not fnmatch.fnmatch(installed, wanted))
 
 
 def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
