@@ -79,8 +79,8 @@ def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False) -
         row["address"] == one.ip or row["hostname"] == one.seen.get("hostname") for one in coming)]
     ours = {*mine, *stale, *(str(one.seen.get("id")) for one in coming)}
     strangers = [f"{row['hostname']} ({row['address']}, {row['state']})" for number, row in known.items() if number not in ours]
-    notes = (f"in the swarm, but no member of this run: {', '.join(strangers)}. Name those that are gone in fleet_cluster_removed",) if strangers else ()
-    return Plan(speaks.name, steps, tuple(stale), notes, str((speaks.seen.get("cluster") or {}).get("id") or ""))
+    notes = [f"in the swarm, but no member of this run: {', '.join(strangers)}. Name those that are gone in fleet_cluster_removed"]
+    return Plan(speaks.name, steps, tuple(stale), tuple(notes if strangers else ()), str((speaks.seen.get("cluster") or {}).get("id") or ""))
 
 
 def lacking(members: Sequence[Member], needed: Sequence[str] = ()) -> list[str]:
