@@ -3,9 +3,12 @@
 """What each node of a swarm has to do: decided on the controller, for all at once, from what module swarm_facts told of each."""
 from __future__ import annotations
 
+import json
+import tarfile
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.hybridops.fleet.plugins.module_utils._cluster.swarm_look import bare
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import inventory, swarm_plan
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
@@ -24,9 +27,10 @@ class ActionModule(ActionBase):
         self.vars: dict[str, Any] = task_vars or {}
         names = {"type": "list", "elements": "str", "default": []}
         _checked, given = self.validate_argument_spec(argument_spec={
-            "purpose": {"type": "str", "choices": ["present", "upgrade", "backup"], "default": "present"},
+            "purpose": {"type": "str", "choices": ["present", "upgrade", "backup", "restore"], "default": "present"},
             "members": {"type": "list", "elements": "dict", "required": True},
-            "registered": {"type": "str", "required": True},
+            "registered": {"type": "str", "default": ""},
+            "copy": {"type": "path"},
             "rejoin": {"type": "bool", "default": False},
             "has_key": {"type": "bool", "default": False},
             "needs": names, "pools": names, "avoid": names, "leaving": names,
@@ -38,6 +42,8 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": str(failure), "code": failure.code}
 
     def _work(self) -> dict[str, Any]:
+        if self.given["purpose"] == "restore":
+            return {"node": swarm_plan.restore_node(self.given["members"], _address_of(str(self.given["copy"])))}
         hosts = self.vars.get("hostvars") or {}
         seen = {row["name"]: (plain(hosts[row["name"]].get(self.given["registered"])) or {}).get("swarm") for row in self.given["members"]}
         silent = [name for name, facts in seen.items() if facts is None]
@@ -85,3 +91,15 @@ class ActionModule(ActionBase):
             words = (seen.get("id"), name, variables.get("fleet_cluster_ip"), variables.get("fleet_private_ipv4"))
             told[name] = [str(plain(word)) for word in words if word]
         return told
+
+
+def _address_of(path: str) -> str:
+    """The address that the manager had of which this is a copy. Raises FleetError."""
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            kept = archive.extractfile("swarm/docker-state.json")
+            told = json.loads(kept.read()) if kept else {}
+    except (OSError, KeyError, ValueError, tarfile.TarError) as failure:
+        raise FleetError(f"{path}: not a copy of a swarm", why=str(failure), code="argument",
+                         fix="Name a file that playbook cluster_backup made.") from None
+    return bare(str(told.get("AdvertiseAddr") or ""))

@@ -19,9 +19,11 @@ extends_documentation_fragment:
   - hybridops.fleet.attributes
 options:
   purpose:
-    description: What the answer is for. V(upgrade) tells an order, V(backup) a manager that does not lead.
+    description:
+      - What the answer is for. V(upgrade) tells an order, V(backup) a manager that does not lead, V(restore) the manager with the address of which
+        O(copy) is.
     type: str
-    choices: [present, upgrade, backup]
+    choices: [present, upgrade, backup, restore]
     default: present
   members:
     description: Members, each with C(name) in the inventory, C(ip) and C(role) (V(manager) or V(worker)).
@@ -29,9 +31,12 @@ options:
     elements: dict
     required: true
   registered:
-    description: Name under which the result of M(hybridops.fleet.swarm_facts) was registered on each of them.
+    description: Name under which the result of M(hybridops.fleet.swarm_facts) was registered on each of them. Not needed with O(purpose=restore).
     type: str
-    required: true
+    default: ""
+  copy:
+    description: Copy of a swarm on the controller.
+    type: path
   rejoin:
     description: Whether nodes with a wrong address, or of another swarm, leave it and join.
     type: bool
@@ -125,7 +130,7 @@ order:
   elements: str
   returned: for O(purpose=upgrade)
 node:
-  description: The manager to copy from.
+  description: The manager to copy from, or to come up with a copy.
   type: str
-  returned: for O(purpose=backup)
+  returned: for O(purpose=backup) and O(purpose=restore)
 """

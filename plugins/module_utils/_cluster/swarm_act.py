@@ -175,9 +175,9 @@ class Manager:
 
     def demote(self, which: str, check: bool) -> bool:
         one = self._known(which)
-        if one["role"] != "manager":
+        if one["role"] != "manager" or not one["reachability"]:  # without it only an entry of a manager that a restore has left out
             return False
-        if sum(1 for other in nodes(self._docker) if other["role"] == "manager") == 1:
+        if sum(1 for other in nodes(self._docker) if other["reachability"]) == 1:
             raise SwarmError("{} is the only manager and cannot go. Make another one first, or end the swarm with playbook cluster_reset".format(
                 one["hostname"]))
         self._change(one["id"], {"role": "worker"}, check)

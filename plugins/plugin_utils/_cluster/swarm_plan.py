@@ -75,8 +75,10 @@ def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False) -
     _rejoining(members, steps, known, speaks, rejoin)
     coming = [one for one in members if steps[one.name] in ("join", "rejoin")]
     mine = {str(one.seen.get("id")) for one in members if steps[one.name] == "nothing"}
-    stale = [number for number, row in known.items() if number not in mine and row["state"] != "ready" and any(
-        row["address"] == one.ip or row["hostname"] == one.seen.get("hostname") for one in coming)]
+    names = [str(one.seen.get("hostname")) for one in members]
+    addresses = {one.ip for one in members}
+    stale = [number for number, row in known.items() if number not in mine and row["state"] != "ready"
+             and (row["address"] in addresses or names.count(str(row["hostname"])) == 1)]
     ours = {*mine, *stale, *(str(one.seen.get("id")) for one in coming)}
     strangers = [f"{row['hostname']} ({row['address']}, {row['state']})" for number, row in known.items() if number not in ours]
     notes = [f"in the swarm, but no member of this run: {', '.join(strangers)}. Name those that are gone in fleet_cluster_removed"]
@@ -166,6 +168,17 @@ def backup_node(members: Sequence[Member]) -> str:
         raise FleetError("backup", why="none of the hosts is a manager that works", code="quorum",
                          fix="Add the managers to the hosts of this run, or bring them back first.")
     return managers[0]
+
+
+def restore_node(members: Sequence[Mapping[str, Any]], address: str) -> str:
+    """The member that comes up with a copy: the one with the address of the manager that was copied, as the store names its own member by it and
+    a manager under another address would find itself in its place. Raises FleetError."""
+    found = [str(row["name"]) for row in members if row.get("ip") == address and row.get("role") == "manager"]
+    if not found:
+        raise FleetError(f"restore: the copy is of the manager at {address or 'an unknown address'}, and no manager of this run has that address",
+                         why="a swarm's store can only be brought back under the address that it was copied from", code="argument",
+                         fix=f"Make a host with fleet_cluster_ip {address} and fleet_cluster_role manager a member, or take another copy.")
+    return found[0]
 
 
 # ---------------------------------------------------------------------------------------------------- details
