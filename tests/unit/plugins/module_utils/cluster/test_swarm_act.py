@@ -47,7 +47,8 @@ class Engine:
 
 def node(number: int, manager: bool = False, state: str = "ready", **spec: Any) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "ID": f"id{number}", "Version": {"Index": 10}, "Description": {"Hostname": f"n{number}"}, "Status": {"State": state, "Addr": f"10.0.0.{number}"},
+        "ID": f"id{number}", "Version": {"Index": 10}, "Description": {"Hostname": f"n{number}"},
+        "Status": {"State": state, "Addr": f"10.0.0.{number}"},
         "Spec": {"Role": "manager" if manager else "worker", "Availability": "active", "Labels": {}, **spec}}
     return {**told, "ManagerStatus": {"Addr": f"10.0.0.{number}:2377", "Reachability": "reachable"}} if manager else told
 

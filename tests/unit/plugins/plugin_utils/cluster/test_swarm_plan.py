@@ -21,8 +21,8 @@ def row(number: int, *, leader: bool = False, manager: bool = True, state: str =
 def seen(number: int, rows: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
     """A node that is in a swarm; with rows it is a manager of it."""
     told = {"answers": True, "state": "active", "id": f"id{number}", "hostname": f"n{number}", "address": f"10.0.0.{number}", "networks": [],
-            "advertised": f"10.0.0.{number}", "manager": rows is not None, "quorum": rows is not None, "nodes": rows or [], "lacks": {}, "services": [],
-            "cluster": {"id": "one", "pools": ["10.201.0.0/16"]} if rows is not None else {}}
+            "advertised": f"10.0.0.{number}", "manager": rows is not None, "quorum": rows is not None, "nodes": rows or [], "lacks": {},
+            "services": [], "cluster": {"id": "one", "pools": ["10.201.0.0/16"]} if rows is not None else {}}
     return {**told, **more}
 
 

@@ -253,7 +253,8 @@ def test_a_run_on_one_host_alone_does_not_cut_its_mesh_off() -> None:
                                    'ip6 saddr 2001:db8::9 udp dport 51820 accept comment "mesh"']
     assert any("10.213.0.7" in rule and 'fleet' in rule for rule in rules(text, "members by the mesh")), text
     hidden = {**MESH, "peers": [{**MESH["peers"][0], "endpoint": ""}]}  # type: ignore[dict-item]
-    assert rules(given.table({**seen, "mesh": hidden}, given.options(me, mesh_interfaces=["fleet*"])), "mesh") == ['udp dport 51820 accept comment "mesh"']
+    text = given.table({**seen, "mesh": hidden}, given.options(me, mesh_interfaces=["fleet*"]))
+    assert rules(text, "mesh") == ['udp dport 51820 accept comment "mesh"']
 
 
 def test_members_that_are_told_go_before_what_the_mesh_knows() -> None:
