@@ -157,6 +157,9 @@ class Manager:
         one = self._known(which)
         if one["availability"] == "drain":
             return False
+        if one["role"] == "manager" and not check and not wait(lambda: not self._away(one["id"]), self._seconds):
+            raise SwarmError("{} is not drained, as the swarm would hang if it stopped: managers {} are away. Bring them back first".format(
+                one["hostname"], ", ".join(self._away(one["id"]))))
         self._change(one["id"], {"availability": "drain", "labels": {DRAINED: one["availability"]}}, check)
         if not check and not wait(lambda: not self._running(one["id"]), self._seconds):
             raise SwarmError("{} is drained, but after {:.0f} seconds tasks still run there: {}".format(
@@ -239,6 +242,13 @@ class Manager:
     def _well(self, number: str) -> bool:
         one = self.node(number)
         return bool(one and one["state"] == "ready" and one["reachability"] in ("", "reachable"))
+
+    def _away(self, number: str) -> list[str]:
+        """Managers beside that one that are not reached, where too few would be left without it."""
+        managers = [one for one in nodes(self._docker) if one["reachability"]]
+        away = [one["hostname"] for one in managers if one["id"] != number and one["reachability"] != "reachable"]
+        left = len(managers) - 1 - len(away)
+        return away if len(managers) > 1 and left <= len(managers) // 2 else []
 
     def _running(self, number: str) -> list[str]:
         rows = self._docker.get("/tasks?filters=%7B%22node%22%3A%5B%22" + number + "%22%5D%7D")

@@ -12,6 +12,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 
 from . import free_networks
 
+KEYRING = "/etc/apt/keyrings/hybridops-fleet-engine.asc"
 CRI = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}
 IMAGES = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.images"}
 
@@ -46,7 +47,7 @@ def outdated(facts: Mapping[str, Any], name: str, version: str) -> bool:
 
 
 def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
-    """The vendor's repository: url, suite, components, key (address or text), as the operator or the data say; {} for the distribution's packages."""
+    """The vendor's repository: url, key (address or text) and apt's line, as the operator or the data say; {} for the distribution's packages."""
     if options["source"] != "vendor":
         return {}
     told = facts.get("os") or {}
@@ -59,7 +60,11 @@ def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapp
     if not found["url"]:
         raise FleetError("container engine", why="no repository of the vendor is known for this distribution", code="argument",
                          fix="Give container_engine_repository.url.")
-    return found
+    if found["suite"].endswith("/"):  # a flat repository, which has none
+        found["components"] = ""
+    signed = ["signed-by=" + KEYRING] if found["key"] else []
+    words = ["deb", f"[{' '.join([*signed, found['options']]).strip()}]", found["url"], found["suite"], found["components"]]
+    return {"url": found["url"], "key": found["key"], "line": " ".join(word for word in words if word not in ("", "[]"))}
 
 
 # ---------------------------------------------------------------------------------------------------- settings of Docker

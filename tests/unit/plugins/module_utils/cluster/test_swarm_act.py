@@ -91,6 +91,15 @@ def test_a_run_that_ended_between_drain_and_back_is_mended_by_the_next() -> None
     assert engine.rows["id1"]["Spec"] == {"Role": "worker", "Availability": "active", "Labels": {}}
 
 
+def test_no_manager_is_drained_while_too_few_others_are_there() -> None:
+    engine = Engine(*(node(number, manager=True) for number in (1, 2, 3)))
+    engine.rows["id2"]["ManagerStatus"]["Reachability"] = "unreachable"
+    with pytest.raises(SwarmError, match=r"n1 is not drained.*managers n2 are away"):
+        manager(engine).drain("n1", False)
+    engine.rows["id2"]["ManagerStatus"]["Reachability"] = "reachable"
+    assert manager(engine).drain("n1", False)
+
+
 def test_tasks_that_do_not_go_are_named() -> None:
     engine = Engine(node(1))
     engine.running = [{"ID": "t1", "Status": {"State": "running", "ContainerStatus": {"ContainerID": "abcdef0123456789"}}}]
