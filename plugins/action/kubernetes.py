@@ -32,7 +32,7 @@ class ActionModule(NodeCalls, ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         self.vars: dict[str, Any] = task_vars or {}
         _checked, given = self.validate_argument_spec(argument_spec={
-            "state": {"type": "str", "choices": ["looked", "planned", "prepared", "initialized", "joined"], "required": True},
+            "state": {"type": "str", "choices": ["looked", "planned", "prepared", "initialized", "joined", "left"], "required": True},
             "options": {"type": "dict", "default": {}},
             "program": {"type": "path", "default": ""},
         })
@@ -50,7 +50,12 @@ class ActionModule(NodeCalls, ActionBase):
         return {"changed": False, "facts": facts, "clock": round(facts["time"] - middle, 1)}
 
     def _planned(self) -> dict[str, Any]:
-        plan = planning.decide(self._members(), self._wish())[self.host]
+        members = self._members()
+        if self.host in self._leaving():
+            first = planning.leader(members) if any(member.leads for member in members) else None
+            plan = planning.Plan(planning.node_name(self.host), "leave", first.name if first else "", {}, "")
+        else:
+            plan = planning.decide(members, self._wish())[self.host]
         return {"changed": False, **asdict(plan), "warnings": list(plan.warnings)}
 
     def _prepared(self) -> dict[str, Any]:
@@ -86,6 +91,10 @@ class ActionModule(NodeCalls, ActionBase):
         return self._make("join", config.join(self._cluster(kubeadm), self._node(), kubeadm, ticket,
                                               control_plane=member.role == planning.CONTROL_PLANE))
 
+    def _left(self) -> dict[str, Any]:
+        whole = bool(self.given["options"].get("whole"))
+        return self.node_module("hybridops.fleet.kubeadm", {"step": "reset", "files": list(files.ALL), "units": list(files.UNITS), "whole": whole})
+
     # ------------------------------------------------------------------------------------------------ details
     def _make(self, step: str, text: str) -> dict[str, Any]:
         return self.node_module("hybridops.fleet.kubeadm", {"step": step, "config": text, "timeout": self.given["options"]["timeout"]})
@@ -95,12 +104,16 @@ class ActionModule(NodeCalls, ActionBase):
         return hosts
 
     def _members(self) -> list[planning.Member]:
-        names = [str(name) for name in plain(self.vars.get("ansible_play_hosts_all") or [])]
+        leaving = self._leaving()
+        names = [str(name) for name in plain(self.vars.get("ansible_play_hosts_all") or []) if str(name) not in leaving]
         unseen = [name for name in names if "facts" not in (plain(self._hosts()[name].get(SEEN)) or {})]
         if unseen:
             raise FleetError("kubernetes: nothing was changed", why=f"{', '.join(unseen)} could not be looked at", code="unreachable",
                              fix="Bring them back, or take them out of the cluster first.")
         return [self._member(name) for name in names]
+
+    def _leaving(self) -> set[str]:
+        return {str(name) for name in self.given["options"].get("leaving") or ()}
 
     def _member(self, name: str) -> planning.Member:
         host = self._hosts()[name]

@@ -21,9 +21,10 @@ options:
     description:
       - V(init) makes the first control plane, V(join) adds a node, V(images) reads archives of images where images are missing.
       - V(ticket) makes what a node needs to join, V(ticket_end) makes it useless. The answer of V(ticket) is secret.
-      - V(ready) waits until nodes are ready, on a control plane.
+      - V(ready) waits until nodes are ready, V(drain) moves their pods elsewhere, V(forget) takes them out of etcd and the API; on a control plane.
+      - V(reset) takes Kubernetes off the node it runs on, with everything that kubeadm leaves behind.
     type: str
-    choices: [init, join, images, ticket, ticket_end, ready]
+    choices: [init, join, images, ticket, ticket_end, ready, drain, forget, reset]
     required: true
   config:
     description: The configuration for O(step=init) and O(step=join), as YAML.
@@ -36,10 +37,24 @@ options:
     description: The token of the ticket, for O(step=ticket_end).
     type: str
   nodes:
-    description: Names of the nodes for O(step=ready).
+    description: Names of the nodes for O(step=ready), O(step=drain) and O(step=forget).
     type: list
     elements: str
     default: []
+  files:
+    description: Files of the collection's own, for O(step=reset).
+    type: list
+    elements: path
+    default: []
+  units:
+    description: Units of the collection's own, for O(step=reset).
+    type: list
+    elements: str
+    default: []
+  whole:
+    description: With O(step=reset), the whole cluster goes, so that nobody has to be told.
+    type: bool
+    default: false
   minutes:
     description: How long a ticket is good.
     type: int
@@ -82,6 +97,20 @@ ticket:
   description: C(token), C(hash) and C(certificate_key). Secret.
   type: dict
   returned: with O(step=ticket)
+left:
+  description: Nodes that still had pods when the time was over, with what stood in the way.
+  type: dict
+  returned: with O(step=drain)
+forgotten:
+  description: Nodes that the cluster knew until now.
+  type: list
+  elements: str
+  returned: with O(step=forget)
+taken:
+  description: What there was of it.
+  type: list
+  elements: str
+  returned: with O(step=reset)
 missing:
   description: Images that are not on the node afterwards and are fetched when they are needed.
   type: list
@@ -90,17 +119,20 @@ missing:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kube_look, kube_work
+from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kube_look, kube_reset, kube_work
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
 
 
 def main() -> None:
     module = AnsibleModule({
-        "step": {"type": "str", "choices": ["init", "join", "images", "ticket", "ticket_end", "ready"], "required": True},
+        "step": {"type": "str", "choices": ["init", "join", "images", "ticket", "ticket_end", "ready", "drain", "forget", "reset"], "required": True},
         "config": {"type": "str", "no_log": True},
         "control_plane": {"type": "bool", "default": False},
         "token": {"type": "str", "no_log": True},
         "nodes": {"type": "list", "elements": "str", "default": []},
+        "files": {"type": "list", "elements": "path", "default": []},
+        "units": {"type": "list", "elements": "str", "default": []},
+        "whole": {"type": "bool", "default": False},
         "minutes": {"type": "int", "default": 60},
         "version": {"type": "str", "default": ""},
         "repository": {"type": "str", "default": "registry.k8s.io"},
@@ -109,8 +141,8 @@ def main() -> None:
     }, required_if=[("step", "init", ["config"]), ("step", "join", ["config"]), ("step", "ticket_end", ["token"])], supports_check_mode=True)
     given, system = module.params, System()
     step = given["step"]
-    if module.check_mode and step != "images":
-        module.exit_json(changed=step in ("init", "join"))
+    if module.check_mode and step not in ("images", "reset"):
+        module.exit_json(changed=step in ("init", "join", "drain", "forget"))
     try:
         if step == "images":
             images(module, system)
@@ -122,10 +154,28 @@ def main() -> None:
         if step == "ready":
             kube_work.ready(system, given["nodes"], given["timeout"])
             module.exit_json(changed=False)
+        if step == "drain":
+            there, left = kube_reset.drain(system, given["nodes"], given["timeout"])
+            module.exit_json(changed=bool(there), left=left)
+        if step == "forget":
+            known = kube_reset.remove(system, given["nodes"])
+            module.exit_json(changed=bool(known), forgotten=known)
+        if step == "reset":
+            take_off(module, system)
         kube_work.make(system, step, given["config"], given["timeout"])
     except (kube_work.KubeadmError, OSError) as failure:
         module.fail_json(msg=str(failure))
     module.exit_json(changed=True)
+
+
+def take_off(module: AnsibleModule, system: System) -> None:
+    """Ends the module."""
+    given = module.params
+    there = kube_reset.present(system, given["files"])
+    left = kube_reset.reset(system, given["files"], given["units"], given["whole"]) if there and not module.check_mode else []
+    if left:
+        module.fail_json(msg="could not be taken away: " + ", ".join(left))
+    module.exit_json(changed=bool(there), taken=there)
 
 
 def images(module: AnsibleModule, system: System) -> None:

@@ -21,9 +21,9 @@ options:
     description:
       - V(looked) reads what is there; V(planned) decides and refuses, before anything is changed, what cannot go well.
       - V(prepared) writes kernel settings, the way to the API and the pod network; V(initialized) makes the first control plane, V(joined)
-        adds a node.
+        adds a node; V(left) takes Kubernetes off a node.
     type: str
-    choices: [looked, planned, prepared, initialized, joined]
+    choices: [looked, planned, prepared, initialized, joined, left]
     required: true
   options:
     description: Settings of the cluster, as the role gives them.
@@ -59,7 +59,7 @@ clock:
   type: float
   returned: with O(state=looked)
 step:
-  description: V(init), V(join) or nothing.
+  description: V(init), V(join), V(leave) or nothing.
   type: str
   returned: with O(state=planned)
 first:

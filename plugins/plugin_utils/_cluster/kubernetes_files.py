@@ -74,6 +74,12 @@ WantedBy=multi-user.target
 """
 
 
+REPOSITORY, KEYRING = "/etc/apt/sources.list.d/hybridops-fleet-kubernetes.list", "/etc/apt/keyrings/hybridops-fleet-kubernetes.asc"
+ALL = (SYSCTL, MODULES, PROXY, PROXY_UNIT, NETWORK, NETWORK_UNIT, PROGRAM, REPOSITORY, KEYRING)
+"""Everything that a reset takes away; the folders of others stay."""
+UNITS = ("fleet-kubernetes-api.service", "fleet-kubernetes-network.service")
+
+
 def sysctl() -> dict[str, str]:
     keys = ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
     return {"path": SYSCTL, "content": _SAID + "".join(f"{key} = 1\n" for key in keys)}
