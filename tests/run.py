@@ -140,7 +140,7 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "hardening_runs", "hardening_fleet")
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "hardening_runs", "hardening_fleet", "kubernetes")
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
@@ -169,6 +169,11 @@ class Runner:
         suites = {"FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
         self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in ("runs", "fleet")), env=suites,
                     only="ec2,gce,metal")
+
+    def kubernetes(self) -> None:
+        """A real cluster by kubeadm on booted hosts: three control planes, two workers, from nothing to a reset. Builds Kubernetes at first."""
+        if self.step("kubernetes-build", self.lab_command("kubernetes"), cwd=CHECKOUT):
+            self.on_lab("kubernetes", [], "tests/integration_lab/test_kubernetes.py", only="metal")
 
     def molecule(self) -> None:
         """Molecule's scenarios of the hardening roles, each on hosts of its own."""
@@ -230,6 +235,7 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "hosts": Runner.hosts,
     "provision": Runner.provision,
     "hardening": Runner.hardening,
+    "kubernetes": Runner.kubernetes,
     "molecule": Runner.molecule,
     "conformance": Runner.conformance,
 }

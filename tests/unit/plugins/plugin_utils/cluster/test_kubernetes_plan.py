@@ -14,7 +14,8 @@ WISH = Wish("1.34")
 
 def seen(place: int, *, inside: bool = False, leads: bool = False, **more: Any) -> dict[str, Any]:
     """What kube_facts tells of a node that is as it should be."""
-    packages = {name: {"version": "1.34.3-1.1", "held": True} for name in ("kubeadm", "kubelet", "kubectl")} | {"haproxy": {"version": "2.6", "held": False}}
+    packages = {name: {"version": "1.34.3-1.1", "held": True} for name in ("kubeadm", "kubelet", "kubectl")}
+    packages["haproxy"] = {"version": "2.6", "held": False}
     found: dict[str, Any] = {
         "apt": True, "member": inside, "control_plane": leads, "authority": "aa" if inside else "", "api_version": "1.34.3" if leads else "",
         "packages": packages if inside else {}, "node": f"k{place}" if inside else "", "swap": [], "modular": True,
