@@ -1,0 +1,102 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A node's container engine: look there, decide here what it needs and how it is set, have it written there."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import engine_plan, inventory
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.node import NodeCalls
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
+
+
+class ActionModule(NodeCalls, ActionBase):
+    """Documented in plugins/modules/container_engine.py."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self.vars: dict[str, Any] = task_vars or {}
+        _checked, given = self.validate_argument_spec(argument_spec={
+            "state": {"type": "str", "choices": ["surveyed", "planned", "present", "absent", "restarted"], "default": "present"},
+            "options": {"type": "dict", "required": True},
+            "data": {"type": "dict", "default": {}},
+            "facts": {"type": "dict"},
+        })
+        self.given: dict[str, Any] = plain(given)
+        try:
+            return {**result, **self._work()}
+        except FleetError as failure:
+            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+
+    def _work(self) -> dict[str, Any]:
+        options = self.given["options"]
+        state = self.given["state"]
+        if state == "surveyed":
+            return {"changed": False, "networks": inventory.networks(self.vars)}
+        if state == "restarted":
+            wanted = {"engine": options["engine"], "state": "restarted", "timeout": options["timeout"]}
+            return self.node_module("hybridops.fleet.engine_config", wanted)
+        if state == "absent":
+            return self.node_module("hybridops.fleet.engine_config", {"engine": options["engine"], "state": "absent"})
+        facts = self.given["facts"] or self._look()
+        if state == "planned":
+            return self._plan(self._listed(facts))
+        if options["engine"] == "containerd":
+            facts = self._look() if not facts["containerd"]["version"] and not self._task.check_mode else facts
+            settings = engine_plan.containerd_settings(facts, options)
+            return self._write(settings, engine_plan.registry_hosts(options.get("registry_hosts") or ()))
+        pools, why = engine_plan.address_pools(facts, options)
+        return {**self._write(engine_plan.docker_settings(facts, options, pools), {}), "pools": [row["base"] for row in pools], "why": why}
+
+    def _plan(self, facts: dict[str, Any]) -> dict[str, Any]:
+        options = self.given["options"]
+        if not facts.get("manager"):
+            raise FleetError(f"{self.host}: container engine", why="it has neither apt nor dnf", code="unsupported",
+                             fix="Install the engine yourself.")
+        entry = engine_plan.distribution(facts, self.given["data"], self.host)
+        names = engine_plan.packages(facts, entry, options)
+        bare = [name.partition("=")[0] for name in names]
+        unknown = (facts.get("users") or {}).get("unknown")
+        if unknown:
+            raise FleetError(f"{self.host}: container_engine_users names accounts that do not exist: {', '.join(unknown)}", code="argument",
+                             fix="Make them first, or take them out of the list.")
+        held = (facts.get("packages") or {}).get("held") or ()
+        return {"changed": False, "facts": facts, "packages": names, "unlisted": _unlisted(facts),
+                "repository": engine_plan.repository(facts, entry, options),
+                "unheld": [name for name in bare if name not in held], "present": bool(facts[options["engine"]]["version"]),
+                "others": [name for name in entry.get("others", {}).get(options["source"], ())
+                           if name in (facts.get("packages") or {}).get("installed", {})]}
+
+    def _listed(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """The facts once the package manager has lists; in check mode nothing is fetched."""
+        if self._task.check_mode or not _unlisted(facts):
+            return facts
+        self.node_module("ansible.builtin.apt", {"update_cache": True, "lock_timeout": 300})
+        return self._look()
+
+    def _look(self) -> dict[str, Any]:
+        options = self.given["options"]
+        names = [str(name) for name in options.get("packages") or ()]
+        for entry in self.given["data"].values():
+            for source in ("distribution", "vendor"):
+                names += entry.get(source, {}).get(options["engine"], ())
+            names += [*entry.get("optional", {}).get(options["engine"], ()), *entry.get("others", {}).get(options["source"], ())]
+        facts: dict[str, Any] = self.node_module("hybridops.fleet.engine_facts", {
+            "packages": sorted(set(names)), "users": options.get("users") or []})["facts"]
+        return facts
+
+    def _write(self, settings: dict[str, Any], hosts: dict[str, Any]) -> dict[str, Any]:
+        return self.node_module("hybridops.fleet.engine_config", {
+            "engine": self.given["options"]["engine"], "settings": json.dumps(settings), "registry_hosts": json.dumps(hosts)})
+
+
+def _unlisted(facts: dict[str, Any]) -> bool:
+    """Whether apt knows none of the engines' packages: a fresh image has no lists."""
+    return facts.get("manager") == "apt" and not (facts.get("packages") or {}).get("known")
