@@ -53,6 +53,10 @@ wireguard:
   description: What there is of WireGuard, C(tools), C(kernel), C(userspace) (path of wireguard-go) and C(tun).
   type: dict
   returned: success
+distribution:
+  description: The node's distribution, C(id) and C(like), as os-release names them.
+  type: dict
+  returned: success
 firewall:
   description: Whether the table of role P(hybridops.fleet.firewall#role) is loaded.
   type: bool

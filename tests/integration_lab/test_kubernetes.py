@@ -122,7 +122,8 @@ class Site:
         book = self.folder / "play.yml"
         book.write_text("- hosts: all\n  gather_facts: false\n  roles: [{role: hybridops.fleet.kubernetes}]\n", encoding="utf-8")
         environment = {**os.environ, "HOME": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1",
-                       "ANSIBLE_PIPELINING": "1", "ANSIBLE_HOME": str(self.folder / ".ansible"), "ANSIBLE_HOST_KEY_CHECKING": "0", "LC_ALL": "C.UTF-8"}
+                       "ANSIBLE_PIPELINING": "1", "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible"),
+                       "LC_ALL": "C.UTF-8"}
         program = Path(sys.executable).with_name("ansible-playbook")
         words = ["-i", str(self.folder / "inventory.json"), str(book), "-e", f"@{self.folder / 'given.json'}", *(["--check"] if check else [])]
         began = time.monotonic()

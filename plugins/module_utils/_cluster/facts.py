@@ -27,6 +27,7 @@ def gather(system: System) -> dict[str, Any]:
         "mesh": record.read(system),
         "cluster": cluster(system),
         "wireguard": wireguard(system),
+        "distribution": distribution(system),
         "firewall": "table inet hybridops_fleet" in system.run(["nft", "list", "tables"]).out,
     }
 
@@ -71,6 +72,13 @@ def wireguard(system: System) -> dict[str, Any]:
     path = next((folder + "/wireguard-go" for folder in ("/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin")
                  if system.has(folder + "/wireguard-go")), "")
     return {"tools": system.has("wg"), "kernel": tried.rc == 0, "userspace": path, "tun": system.exists("/dev/net/tun")}
+
+
+def distribution(system: System) -> dict[str, Any]:
+    """id and like (what it descends from, nearest first), as os-release names them."""
+    text = system.text("/etc/os-release") or system.text("/usr/lib/os-release")
+    found = dict(re.findall(r"(?m)^(ID|ID_LIKE)=[\"']?([A-Za-z0-9 ._-]*)", text))
+    return {"id": found.get("ID", ""), "like": found.get("ID_LIKE", "").split()}
 
 
 def cluster(system: System) -> dict[str, str]:

@@ -10,8 +10,10 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 
 from .member import Member
 
-LEADS = {"swarm": "manager", "kubernetes": "control_plane", "": "manager"}
+LEADS = {"swarm": "manager", "kubernetes": "control_plane"}
 """What a leading member is called, by kind of cluster."""
+MEMBER = "member"
+"""Role of all where no cluster is asked for."""
 WORKER = "worker"
 _LEADING = ("manager", "control_plane", "control-plane", "controlplane", "master", "server")
 _WORKING = ("worker", "agent", "node")
@@ -54,6 +56,8 @@ def roles(members: Sequence[Member], kind: str = "", wanted: int = 0) -> dict[st
 
     Raises FleetError for an even number, more than there are, or a role that is none.
     """
+    if not kind:
+        return {one.name: (MEMBER, "no cluster is asked for") for one in members}
     lead = LEADS[kind]
     told = {one.name: _told(one, kind) for one in members if one.told_role}
     leading = sorted(name for name, role in told.items() if role == lead)

@@ -28,6 +28,8 @@ from .model import Host
 _HIERARCHIES = ("systemd", "unified", "memory", "pids", "cpu", "cpuacct", "cpu,cpuacct", "devices")
 _POWER_OFF, _REBOOT = 4, 5  # what systemd takes SIGRTMIN+n for
 _REBOOTED = 133  # exit status with which nspawn asks to be started again
+TUN = Path("/dev/net/tun")
+"""With it a program in a host makes network interfaces, as WireGuard without the kernel's help does; passed on where the machine has it."""
 _SUPERVISE = """\
 mount -t overlay overlay -o lowerdir={lower},upperdir=upper,workdir=work root || exit 1
 while :; do
@@ -160,6 +162,7 @@ class Container:
             f"--bind={self.folder}/containerd:/var/lib/containerd",
             f"--bind-ro={repository}:/srv/repo",
             *(kubelet.options(self.folder, kubernetes) if host.kubelet else ()),
+            *(["--bind=/dev/net/tun"] if TUN.exists() else []),
             "--boot",
         ]
 

@@ -129,6 +129,7 @@ OFFERED_PACKAGES = (
     "unzip",
     "vim-tiny",
     "wget",
+    "wireguard-go",
     "wireguard-tools",
     "xfsprogs",
 )

@@ -1,0 +1,126 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who has to reach whom, and what is to be said when somebody does not. Pure.
+
+Two stages: ``underlay`` proves the mesh's own port by the addresses that packets really take; ``cluster`` the ports of the cluster by the
+addresses that members use.
+"""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+
+from .ports import LEAD, Needed
+
+LEADING = ("manager", "control_plane")
+SHOWN = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """listen: name -> ports; probe: name -> targets, as module port_probe takes both."""
+
+    listen: dict[str, list[dict[str, Any]]]
+    probe: dict[str, list[dict[str, Any]]]
+
+
+def cluster(hosts: Mapping[str, Mapping[str, Any]], roles: Mapping[str, str], wanted: Sequence[Needed]) -> Plan:
+    """hosts: name -> ips (ipv4, ipv6), via, mtu, as cluster_members tells them. Every needed port by the address that is used; in the mesh the
+    other family too, and datagrams as large as the mesh is to carry."""
+    listen: dict[str, list[dict[str, Any]]] = {name: [] for name in hosts}
+    probe: dict[str, list[dict[str, Any]]] = {name: [] for name in hosts}
+    for name, host in hosts.items():
+        addresses = [str(host["ip"]), *(str(ip) for ip in host["ips"].values() if host["via"] == "mesh" and ip and ip != host["ip"])]
+        for port in wanted:
+            if not _means(port.to, roles[name]):
+                continue
+            for address in addresses:
+                listen[name].append({"protocol": port.protocol, "port": port.port, "address": address})
+                size = int(host["mtu"]) if port.protocol == "udp" and host["via"] == "mesh" else 0
+                for other in hosts:
+                    if other != name and _means(port.by, roles[other]):
+                        probe[other].append({"name": name, "address": address, "protocol": port.protocol, "port": port.port, "size": size})
+    return Plan(listen, probe)
+
+
+def underlay(mesh: Mapping[str, Mapping[str, Any]]) -> Plan:
+    """mesh: as cluster_members tells it, name -> port and peers with endpoint."""
+    listen = {name: [{"protocol": "udp", "port": int(node["port"]), "address": ""}] for name, node in mesh.items()}
+    probe: dict[str, list[dict[str, Any]]] = {}
+    for name, node in mesh.items():
+        probe[name] = []
+        for peer in node["peers"]:
+            address, _colon, port = str(peer["endpoint"]).rpartition(":")
+            # a port that leads here by somebody's forwarding ends on the mesh's own, so it can be proved like all others
+            if address and peer["name"] in mesh:
+                probe[name].append({"name": peer["name"], "address": address.strip("[]"), "protocol": "udp", "port": int(port), "size": 0})
+    return Plan(listen, probe)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """What is known of where a member stands. endpoint: its public address. firewall: whether role firewall filters there."""
+
+    provider: str = ""
+    cloud: str = ""
+    security_groups: tuple[str, ...] = ()
+    firewall: bool = False
+
+
+def judge(failed: Mapping[str, Sequence[Mapping[str, Any]]], listening: Mapping[str, Sequence[Mapping[str, Any]]], places: Mapping[str, Place],
+          sources: Mapping[str, Sequence[str]], silent: Iterable[str] = ()) -> FleetError | None:
+    """What the operator is told; None when all is well.
+
+    failed: name of who probed -> rows. listening: name -> rows of port_probe. sources: name -> addresses by which its packets come.
+    silent: members that could not be asked.
+    """
+    lines, fixes = [], []
+    for name in sorted(silent):
+        lines.append(f"{name} could not be asked")
+    for name, rows in sorted(listening.items()):
+        for row in rows:
+            if row["state"] not in ("listening", "served"):
+                where = f" of {row['address']}" if row["address"] else ""
+                lines.append(f"{name} cannot listen on {row['protocol']} {row['port']}{where}: {row['state']}")
+    closed: dict[tuple[str, str, int], list[tuple[str, str]]] = {}
+    for name, rows in sorted(failed.items()):
+        for row in rows:
+            closed.setdefault((str(row["name"]), str(row["protocol"]), int(row["port"])), []).append((name, f"{row['why']} by {row['address']}"))
+    for (target, protocol, port), who in sorted(closed.items()):
+        lines.append(f"{_some(dict.fromkeys(name for name, _why in who))} cannot reach {target} on {protocol} {port} ({who[0][1]})")
+        fixes.append(_fix(target, protocol, port, [ip for name, _why in who for ip in sources.get(name, ())], places.get(target, Place()),
+                          all(why.startswith("refused") for _name, why in who)))
+    if not lines:
+        return None
+    shown = lines[:SHOWN] + ([f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else [])
+    return FleetError("preflight: members do not reach each other", why="; ".join(shown), code="unreachable",
+                      fix=" ".join(dict.fromkeys(fixes[:SHOWN])) or "Mend that, and run it again.")
+
+
+# ---------------------------------------------------------------------------------------------------- details
+def _means(word: str, role: str) -> bool:
+    return word != LEAD or role in LEADING
+
+
+def _fix(target: str, protocol: str, port: int, sources: Sequence[str], place: Place, refused: bool) -> str:
+    ips = sorted(dict.fromkeys(sources))
+    listed = "[" + ", ".join(f"{ip}/{128 if ':' in ip else 32}" for ip in ips[:10]) + "]"
+    rule = f"{{port: {port}, protocol: {protocol}, from: {listed}}}"
+    if refused:
+        return (f"{target} refuses it itself: a firewall there rejects it" +
+                (", see its fleet_firewall_rules and firewall_members." if place.firewall else "."))
+    own = (f" If it is let in there, role firewall on {target} does not know the members: run it again with firewall_members."
+           if place.firewall else "")
+    if place.provider in ("aws", "gce", "openstack"):
+        names = ", ".join(place.security_groups)
+        groups = f"{names} of {target} (cloud {place.cloud})" if names else f"what filters packets to {target} in cloud {place.cloud}"
+        return f"No rule of {groups} seems to let it in: add {rule} to security.allow of its requirement, or set cluster_open_ports: true.{own}"
+    return f"Let {protocol} {port} in to {target} from {', '.join(ips[:10])} in whatever filters in front of it.{own}"
+
+
+def _some(names: Iterable[str]) -> str:
+    found = list(names)
+    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
