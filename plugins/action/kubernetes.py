@@ -128,8 +128,9 @@ class ActionModule(NodeCalls, ActionBase):
 
     def _wish(self) -> planning.Wish:
         given = self.given["options"]
-        swap = (given["kubelet"] or {}).get("failSwapOn") is False
-        return planning.Wish(given["version"], given["pods"], given["services"], swap, given["proxy_mode"])
+        kubelet = given["kubelet"] or {}
+        return planning.Wish(given["version"], given["pods"], given["services"], kubelet.get("failSwapOn") is False, bool(kubelet.get("resolvConf")),
+                             given["proxy_mode"])
 
     def _plan(self) -> planning.Plan:
         told = plain(self.vars["kubernetes_plan"])

@@ -60,6 +60,7 @@ version = 2
       SystemdCgroup = true
 END
 systemctl restart containerd
+echo nameserver 198.51.100.254 >/etc/resolv-of-pods
 """
 PAGES = """
 apiVersion: apps/v1
@@ -116,7 +117,8 @@ class Site:
                         "fleet_cluster_role": "control_plane" if name.startswith("lead") else "worker"} for name in names}
         given = {"kubernetes_packages_repository": f"file://{made.IN_HOST}/repo/v{{minor}}/", "kubernetes_name": "lab",
                  "kubernetes_image_archives": [f"{made.IN_HOST}/images/v1.34", f"{made.IN_HOST}/images/toolbox"],
-                 "kubernetes_proxy_settings": {"conntrack": {"maxPerCore": 0}}, "kubernetes_kubeconfig": str(self.kubeconfig), **variables}
+                 "kubernetes_proxy_settings": {"conntrack": {"maxPerCore": 0}}, "kubernetes_kubeconfig": str(self.kubeconfig),
+                 "kubernetes_kubelet_settings": {"resolvConf": "/etc/resolv-of-pods"}, **variables}
         for name, content in (("inventory.json", {"all": {"hosts": hosts}}), ("given.json", given)):
             (self.folder / name).write_text(json.dumps(content), encoding="utf-8")
         book = self.folder / "play.yml"

@@ -42,6 +42,7 @@ def look(system: System) -> dict[str, Any]:
         "ids": {"hostname": os.uname().nodename, "machine_id": system.text("/etc/machine-id").strip(),
                 "product_uuid": system.text("/sys/class/dmi/id/product_uuid").strip().lower()},
         "addresses": _addresses(system),
+        "resolvers": _resolvers(system),
         "time": time.time(),
         "images": images(system),
         "certificates": _certificates(system) if control_plane else {},
@@ -141,6 +142,12 @@ def _addresses(system: System) -> list[str]:
         return []
     return ["{}/{}".format(row["local"], row["prefixlen"]) for link in rows for row in link.get("addr_info", [])
             if row.get("local") and row.get("scope") != "link" and link.get("ifname") not in ("lo", "cni0", "fleetpods", "docker0")]
+
+
+def _resolvers(system: System) -> list[str]:
+    """Name servers that pods would ask for names of the outside. kubeadm tells kubelet of systemd-resolved's own file where that runs."""
+    path = "/run/systemd/resolve/resolv.conf"
+    return re.findall(r"(?m)^nameserver\s+(\S+)", system.text(path if system.exists(path) else "/etc/resolv.conf"))
 
 
 def images(system: System) -> list[str]:

@@ -118,8 +118,9 @@ def import_images(system: System, folders: Sequence[str]) -> list[str]:
 
 
 def wanted_images(system: System, version: str, repository: str) -> list[str]:
-    """What kubeadm would fetch for that version. Raises KubeadmError."""
-    ran = system.run(["kubeadm", "config", "images", "list", "--kubernetes-version", "v" + version, "--image-repository", repository], timeout=60)
+    """What kubeadm would fetch for that version, for its own where only a minor is given. Raises KubeadmError."""
+    whole = "v" + version if version.count(".") == 2 else system.run(["kubeadm", "version", "--output", "short"]).out.strip()
+    ran = system.run(["kubeadm", "config", "images", "list", "--kubernetes-version", whole, "--image-repository", repository], timeout=60)
     if ran.rc:
         raise KubeadmError(f"kubeadm config images list: {failure(ran)}")
     return ran.out.split()

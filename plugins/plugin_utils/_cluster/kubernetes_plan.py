@@ -67,6 +67,7 @@ class Wish:
     pods: str = "10.244.0.0/16"
     services: str = "10.96.0.0/12"
     swap: bool = False
+    resolver: bool = False  # a file with name servers is given to kubelet
     proxy_mode: str = "iptables"
 
 
@@ -212,6 +213,10 @@ def _nodes(members: Sequence[Member], wish: Wish) -> list[str]:
             wrong.append(f"{member.name}: its clock is {abs(member.clock):.0f} s {'ahead' if member.clock > 0 else 'behind'}; have it set by NTP")
         if seen.get("swap") and not wish.swap:
             wrong.append(f"{member.name} swaps to {', '.join(seen['swap'])}: switch it off, or set failSwapOn: false in kubernetes_kubelet_settings")
+        resolvers = seen.get("resolvers") or ()
+        if resolvers and not wish.resolver and not member.inside and all(text.startswith("127.") or text == "::1" for text in resolvers):
+            wrong.append(f"{member.name} asks only itself for names ({', '.join(resolvers)}), which CoreDNS in a pod cannot: name another file in "
+                         "resolvConf of kubernetes_kubelet_settings")
         if not runtime.get("socket"):
             wrong.append(f"{member.name} has no container runtime: run role container_engine with container_engine: containerd")
         elif runtime.get("off"):

@@ -86,6 +86,7 @@ def test_a_run_that_adds_nodes_does_not_upgrade(asked: str) -> None:
     ({"addresses": ["192.0.2.2/24", "10.100.0.1/16"]}, "lies in kubernetes_service_network"),
     ({"ids": {"machine_id": "id1"}}, "the same machine id"),
     ({"apt": False}, "no apt"),
+    ({"resolvers": ["127.0.0.1", "::1"]}, "asks only itself for names"),
     ({"inside": True, "authority": "bb"}, "different clusters"),
     ({"inside": True, "leads": True}, "is a control_plane and is to be a worker"),
     ({"inside": True, "node": "other"}, "in the cluster as other"),
