@@ -56,7 +56,7 @@ class ActionModule(NodeCalls, ActionBase):
             plan = planning.Plan(planning.node_name(self.host), "leave", first.name if first else "", {}, "")
         else:
             plan = planning.decide(members, self._wish())[self.host]
-        return {"changed": False, **asdict(plan), "warnings": list(plan.warnings)}
+        return {"changed": False, **{name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}}
 
     def _prepared(self) -> dict[str, Any]:
         member, plan = self._me(), self._plan()

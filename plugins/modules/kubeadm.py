@@ -21,10 +21,11 @@ options:
     description:
       - V(init) makes the first control plane, V(join) adds a node, V(images) reads archives of images where images are missing.
       - V(ticket) makes what a node needs to join, V(ticket_end) makes it useless. The answer of V(ticket) is secret.
+      - V(network) gives nodes the rights that the built-in pod network needs.
       - V(ready) waits until nodes are ready, V(drain) moves their pods elsewhere, V(forget) takes them out of etcd and the API; on a control plane.
       - V(reset) takes Kubernetes off the node it runs on, with everything that kubeadm leaves behind.
     type: str
-    choices: [init, join, images, ticket, ticket_end, ready, drain, forget, reset]
+    choices: [init, join, images, ticket, ticket_end, network, ready, drain, forget, reset]
     required: true
   config:
     description: The configuration for O(step=init) and O(step=join), as YAML.
@@ -125,7 +126,8 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system 
 
 def main() -> None:
     module = AnsibleModule({
-        "step": {"type": "str", "choices": ["init", "join", "images", "ticket", "ticket_end", "ready", "drain", "forget", "reset"], "required": True},
+        "step": {"type": "str", "required": True, "choices": ["init", "join", "images", "ticket", "ticket_end", "network", "ready", "drain", "forget",
+                                                              "reset"]},
         "config": {"type": "str", "no_log": True},
         "control_plane": {"type": "bool", "default": False},
         "token": {"type": "str", "no_log": True},
@@ -142,7 +144,7 @@ def main() -> None:
     given, system = module.params, System()
     step = given["step"]
     if module.check_mode and step not in ("images", "reset"):
-        module.exit_json(changed=step in ("init", "join", "drain", "forget"))
+        module.exit_json(changed=step in ("init", "join", "drain", "forget", "network"))
     try:
         if step == "images":
             images(module, system)
@@ -151,6 +153,8 @@ def main() -> None:
         if step == "ticket_end":
             kube_work.end_ticket(system, given["token"])
             module.exit_json(changed=False)
+        if step == "network":
+            module.exit_json(changed=kube_work.allow_network(system))
         if step == "ready":
             kube_work.ready(system, given["nodes"], given["timeout"])
             module.exit_json(changed=False)

@@ -14,8 +14,10 @@ from .kube_look import ADMIN, KUBELET, MARK
 
 LINKS = ("cni0", "fleetpods", "kube-ipvs0", "flannel.1", "nodelocaldns")
 TABLES = (("ip", "hybridops_fleet_pods"), ("ip", "kube-proxy"), ("ip6", "kube-proxy"))
-FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/cni/net.d", "/var/log/pods", "/var/log/containers",
-           "/run/kubernetes", os.path.dirname(MARK))
+FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/var/log/pods", "/var/log/containers", "/run/kubernetes",
+           os.path.dirname(MARK))
+EMPTIED = ("/etc/cni/net.d",)
+"""Folders that stay: containerd looks into this one no more once it was gone."""
 _OURS = re.compile(r"\b(KUBE|CNI)-")
 
 
@@ -45,7 +47,9 @@ def reset(system: System, files: Sequence[str], units: Sequence[str], whole: boo
         _without_chains(system, program)
     _unmount(system, "/var/lib/kubelet")
     for folder in FOLDERS:
-        _empty(system, folder)
+        _empty(system, folder, keep=False)
+    for folder in EMPTIED:
+        _empty(system, folder, keep=True)
     for folder in {os.path.dirname(path) for path in files}:
         if folder.endswith("/hybridops-fleet") or "/hybridops-fleet/" in folder:
             _without_empty(system, folder)
@@ -79,12 +83,12 @@ def _without_empty(system: System, folder: str) -> None:
         return
 
 
-def _empty(system: System, folder: str) -> None:
+def _empty(system: System, folder: str, keep: bool) -> None:
     """Take a folder away with all that is in it; one that something is mounted on is only emptied."""
     real = system.real(folder)
     if not os.path.isdir(real):
         return
-    if not os.path.ismount(real):
+    if not keep and not os.path.ismount(real):
         shutil.rmtree(real, ignore_errors=True)
         return
     for name in os.listdir(real):

@@ -17,6 +17,13 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system 
 
 from .kube_look import ADMIN, MARK
 
+NETWORK_RIGHTS = json.dumps({"apiVersion": "v1", "kind": "List", "items": [
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "hybridops-fleet:pod-network"},
+     "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]},
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "hybridops-fleet:pod-network"},
+     "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "hybridops-fleet:pod-network"},
+     "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:nodes"}]}]})
+"""Nodes may look at each other, as the pod network on each does; from 1.32 on they see only themselves without it."""
 _SECRETS = (r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b", r"\b[0-9a-f]{64}\b")
 _NOISE = ("[WARNING", "To see the stack trace", "k8s.io/", "cmd/kubeadm", "error execution phase preflight: [preflight] Some fatal")
 
@@ -65,6 +72,14 @@ def make(system: System, step: str, config: str, timeout: float) -> None:
     if ran.rc:
         raise KubeadmError(f"kubeadm {step}: {failure(ran)}")
     mark(system, step, True)
+
+
+def allow_network(system: System) -> bool:
+    """Give nodes the rights that the built-in pod network needs. True when they had not all of them. Raises KubeadmError."""
+    ran = system.run(["kubectl", "--kubeconfig", ADMIN, "apply", "--filename", "-"], text=NETWORK_RIGHTS, timeout=60)
+    if ran.rc:
+        raise KubeadmError("rights of the pod network: " + failure(ran))
+    return "created" in ran.out or "configured" in ran.out
 
 
 def ticket(system: System, control_plane: bool, minutes: int) -> dict[str, str]:
