@@ -185,7 +185,7 @@ def pages(site: Site, names: tuple[str, ...], on: str = "lead-1") -> None:
     assert {row[1] for row in rows} == set(names)
     for pod, _node, _ip in rows:
         for _other, node, ip in rows:
-            assert site.ctl(f"exec {pod} -- wget -q -T 5 -O - http://{ip}:8080/", on).strip() == node
+            assert site.ctl(f"exec {pod} -- curl -s -m 5 http://{ip}:8080/", on).strip() == node
 
 
 def test_what_cannot_go_well_is_refused(site: Site) -> None:
@@ -209,7 +209,7 @@ def test_names_services_logs_and_the_way_out(site: Site) -> None:
     service = site.ctl("get service pages -o jsonpath='{.spec.clusterIP}'").strip()
     until(lambda: "Address" in site.ctl(f"exec {pod} -- nslookup pages.default.svc.cluster.local"))
     assert service in site.ctl(f"exec {pod} -- nslookup pages.default.svc.cluster.local")
-    assert site.ctl(f"exec {pod} -- wget -q -T 5 -O - http://{service}/").strip() in ("lead-1", "work-1")
+    assert site.ctl(f"exec {pod} -- curl -s -m 5 http://pages.default.svc.cluster.local/").strip() in ("lead-1", "work-1")
     assert site.ctl(f"logs {pod}").strip() == "started"
     assert "topology.kubernetes.io/zone=row-4" in site.ctl("get node work-1 --show-labels")
     assert MACHINES["work-1"].private in site.ctl("get node work-1 -o wide")

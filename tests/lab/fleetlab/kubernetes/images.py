@@ -17,7 +17,7 @@ from pathlib import Path
 from .components import REGISTRY, Release
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_APPLETS = ("sh", "ls", "cat", "sleep", "nc", "ip", "httpd", "hostname", "echo", "ps", "true", "env", "mkdir", "rm", "cp", "id", "wget", "nslookup")
+_APPLETS = ("sh", "ls", "cat", "sleep", "nc", "ip", "httpd", "hostname", "echo", "ps", "true", "env", "mkdir", "rm", "cp", "id", "nslookup")
 _PACKET_FILTER = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 
 
@@ -54,9 +54,10 @@ def images(release: Release, kubernetes: Path, etcd: Path, dns: Path, pause: Pat
     ]
 
 
-def toolbox(busybox: Path) -> Image:
-    """Something to run in tests that answers over HTTP."""
-    return Image("lab.invalid/toolbox:1", {"/bin/busybox": busybox}, {f"/bin/{name}": "busybox" for name in _APPLETS},
+def toolbox(busybox: Path, root: Path) -> Image:
+    """Something to run in tests that serves and asks over HTTP. curl is Debian's: a static busybox cannot look up names."""
+    files = {"/bin/busybox": busybox, "/usr/bin/curl": root / "usr/bin/curl", **libraries(root, ["/usr/bin/curl"])}
+    return Image("lab.invalid/toolbox:1", files, {f"/bin/{name}": "busybox" for name in _APPLETS},
                  ("tmp", "etc", "var", "proc", "sys", "root", "www"))
 
 

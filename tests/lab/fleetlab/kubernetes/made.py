@@ -55,7 +55,7 @@ def build(lab: Lab) -> Path:
         _lay(lab, builder, release, spare, hosts.root(suite))
     toolbox = spare / "images/toolbox"
     toolbox.mkdir()
-    images.write(images.toolbox(_busybox(hosts.repository(suite), home / "work/busybox")), toolbox)
+    images.write(images.toolbox(_busybox(hosts.repository(suite), home / "work/busybox"), hosts.root(suite)), toolbox)
     (spare / "made-from").write_text(_wanted(), encoding="ascii")
     shutil.rmtree(made, ignore_errors=True)
     spare.rename(made)
