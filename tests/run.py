@@ -144,7 +144,8 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "swarm", "mesh", *(f"hardening_{name}" for name in (*HARDENING, *LOCKOUT)))
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "kubernetes",
+                  *(f"hardening_{name}" for name in (*HARDENING, *LOCKOUT)))
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
@@ -185,6 +186,11 @@ class Runner:
     def lockout(self) -> None:
         """The hardening attacked on booted hosts: switches, restores, refusals, reports, and the examples of its modules."""
         self.on_lab("lockout", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in LOCKOUT), only="metal")
+
+    def kubernetes(self) -> None:
+        """A real cluster by kubeadm on booted hosts: three control planes, two workers, from nothing to a reset. Builds Kubernetes at first."""
+        if self.step("kubernetes-build", self.lab_command("kubernetes"), cwd=CHECKOUT):
+            self.on_lab("kubernetes", [], "tests/integration_lab/test_kubernetes.py", only="metal")
 
     def molecule(self) -> None:
         """Molecule's scenarios of the hardening roles, each on hosts of its own."""
@@ -249,6 +255,7 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "swarm": Runner.swarm,
     "hardening": Runner.hardening,
     "lockout": Runner.lockout,
+    "kubernetes": Runner.kubernetes,
     "molecule": Runner.molecule,
     "conformance": Runner.conformance,
 }

@@ -134,7 +134,8 @@ def containerd_settings(facts: Mapping[str, Any], options: Mapping[str, Any]) ->
     """containerd's whole configuration, in version 3 from containerd 2 on, else in version 2; ``containerd_settings`` are laid over it."""
     version = 3 if _major((facts.get("containerd") or {}).get("version")) >= 2 else 2
     runtime: dict[str, Any] = {"runc": {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": options["cgroup_driver"] == "systemd"}}}
-    cri: dict[str, Any] = {"containerd": {"default_runtime_name": "runc", "runtimes": runtime}}
+    # where the project's own packages of the plugins put them; Debian's containerd looks elsewhere unless told
+    cri: dict[str, Any] = {"containerd": {"default_runtime_name": "runc", "runtimes": runtime}, "cni": {"bin_dir": "/opt/cni/bin"}}
     images: dict[str, Any] = {"registry": {"config_path": "/etc/containerd/certs.d"}}
     sandbox = str(options.get("sandbox_image") or "")
     if version == 2:

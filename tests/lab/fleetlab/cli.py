@@ -15,6 +15,7 @@ from pathlib import Path
 from .controller import controller, tour
 from .core import CHECKOUT, Endpoint, Lab, LabError
 from .hosts import endpoint as hosts
+from .kubernetes import made as kubernetes
 
 # part of the lab -> module with a class Part(Endpoint); started in this order
 PARTS = {
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         ("exec", execute, "run a command as the controller, where the hosts' addresses lead to the hosts"),
         ("env", env, "shell lines that point the clouds' own tools and the fleet file at the lab"),
         ("down", down, "end the lab; keeps only the cache for the next start"),
+        ("kubernetes", build_kubernetes, "build packages and images of Kubernetes for the hosts (once; kept in the cache)"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(command=function)
@@ -147,6 +149,10 @@ def execute(lab: Lab, arguments: argparse.Namespace) -> None:
     variables = {**os.environ, **environment(lab), **controller(lab)}
     sys.stdout.flush()
     os.execvpe(command[0], command, variables)
+
+
+def build_kubernetes(lab: Lab, arguments: argparse.Namespace) -> None:
+    kubernetes.build(lab)
 
 
 def down(lab: Lab, arguments: argparse.Namespace) -> None:

@@ -17,12 +17,12 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..core import Child
-from . import cloudinit
+from . import cloudinit, kubelet
 from .model import Host
 
 _HIERARCHIES = ("systemd", "unified", "memory", "pids", "cpu", "cpuacct", "cpu,cpuacct", "devices")
@@ -103,26 +103,28 @@ class Container:
     def make_disk(self, host: Host, base: Path, install_key: str, password: str | None) -> None:
         """A new disk: what makes this machine differ from its image, laid over it."""
         shutil.rmtree(self.folder / "upper", ignore_errors=True)
-        for name in ("upper", "work", "root", "docker", "containerd"):
+        for name in ("upper", "work", "root", "docker", "containerd", *kubelet.FOLDERS):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         cloudinit.write(self.folder / "upper", host, base, install_key, password)
+        if host.kubelet:
+            kubelet.furnish(self.folder / "upper")
         machine_id = self.folder / "upper/etc/machine-id"
         machine_id.write_text(uuid.uuid4().hex + "\n", encoding="ascii")
         self.console.write_bytes(b"")
 
-    def start(self, host: Host, namespace: Path, base: Path, facts_layer: Path, repository: Path) -> None:
-        """Boot. Returns at once."""
+    def start(self, host: Host, namespace: Path, base: Path, facts_layer: Path, repository: Path, kubernetes: Path | None = None) -> None:
+        """Boot. Returns at once. kubernetes: what a host that may run kubelet sees of what the lab has built."""
         for name in ("exit", "started"):
             (self.folder / name).unlink(missing_ok=True)
         script = _SUPERVISE.format(
             lower=f"{facts_layer}:{base}",
             rebooted=_REBOOTED,
-            cgroups=" ".join(map(str, self._make_cgroups())),
-            nspawn=shlex.join(self._nspawn(host, namespace, repository)).replace("'", "'\\''"),
+            cgroups=" ".join(map(str, self._make_cgroups(host.kubelet))),
+            nspawn=shlex.join(self._nspawn(host, namespace, repository, kubernetes)).replace("'", "'\\''"),
         )
         environment = {
             "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-            "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+            "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "0" if host.kubelet and _has_version_1() else "1",
             "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",
             "SYSTEMD_SECCOMP": "0",
         }
@@ -138,7 +140,7 @@ class Container:
             )
         self.note(process={"name": host.key, "pid": process.pid, "started": Child.start_ticks(process.pid) or 0}, began=time.time())
 
-    def _nspawn(self, host: Host, namespace: Path, repository: Path) -> list[str]:
+    def _nspawn(self, host: Host, namespace: Path, repository: Path, kubernetes: Path | None) -> list[str]:
         return [
             "systemd-nspawn",
             "--quiet",
@@ -159,6 +161,7 @@ class Container:
             f"--bind={self.folder}/docker:/var/lib/docker",
             f"--bind={self.folder}/containerd:/var/lib/containerd",
             f"--bind-ro={repository}:/srv/repo",
+            *(kubelet.options(self.folder, kubernetes) if host.kubelet else ()),
             *(["--bind=/dev/net/tun"] if TUN.exists() else []),
             "--boot",
         ]
@@ -198,12 +201,14 @@ class Container:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- cgroups ----------------------------------------------------------------------------------------------
-    def _make_cgroups(self) -> list[Path]:
+    def _make_cgroups(self, all_controllers: bool) -> list[Path]:
         """A cgroup of its own in every tree: the container's are made below the one it is started in."""
         made = []
-        for tree in cgroup_trees():
+        for tree in cgroup_trees((*_HIERARCHIES, *kubelet.CONTROLLERS) if all_controllers else _HIERARCHIES):
             folder = tree / self._cgroup
             folder.mkdir(parents=True, exist_ok=True)
+            if all_controllers:
+                kubelet.fill_cpuset(folder)
             made.append(folder)
         return made
 
@@ -235,12 +240,16 @@ class Container:
         return found
 
 
-def cgroup_trees() -> list[Path]:
-    """Where this machine's cgroup hierarchies are mounted: several with v1, one with v2."""
+def _has_version_1() -> bool:
+    return any(tree.name == "memory" for tree in cgroup_trees())
+
+
+def cgroup_trees(named: Collection[str] = (*_HIERARCHIES, *kubelet.CONTROLLERS)) -> list[Path]:
+    """Where this machine's cgroup hierarchies of these names are mounted: several with v1, one with v2, whatever it is called."""
     trees = []
     for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
         _device, place, kind, *_rest = line.split()
-        if kind == "cgroup2" or (kind == "cgroup" and Path(place).name in _HIERARCHIES):
+        if kind == "cgroup2" or (kind == "cgroup" and Path(place).name in named):
             trees.append(Path(place))
     return trees
 

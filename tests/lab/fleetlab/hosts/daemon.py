@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import Lab
+from ..kubernetes import made as kubernetes
 from . import image, netns
 from .base import Images
 from .keeper import Keeper, lay_sysctl
@@ -149,7 +150,8 @@ class Daemon:
         lay_sysctl(self._place.folder / "facts")
         numbers = Numbers(self._place.folder / "numbers.json")
         wiring = Wiring(self._place, numbers, self._metadata.serve, self._metadata.end)
-        self._keeper = Keeper(self._place, numbers, wiring, Images(lab.cache, lab.say), lambda host: image.suite_of(host.image, suites))
+        self._keeper = Keeper(self._place, numbers, wiring, Images(lab.cache, lab.say), lambda host: image.suite_of(host.image, suites),
+                              lambda: kubernetes.built(lab))
 
     def run(self) -> None:
         Watchers(self._lab, self._news).start()

@@ -27,12 +27,13 @@ VERSIONS = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """One machine of the rack file. account: who may log in with the installer's key."""
+    """One machine of the rack file. account: who may log in with the installer's key; kubelet: it may run one."""
 
     name: str
     suite: str
     place: int  # from 1
     account: str = "debian"
+    kubelet: bool = False
 
     @property
     def ipv4(self) -> str:
@@ -158,6 +159,7 @@ def _node(machine: Machine) -> dict[str, Any]:
         "name": machine.name,
         "id": f"{machine.name}-{machine.place}",
         "login_user": machine.account,
+        **({"kubelet": True} if machine.kubelet else {}),
         "image": {"distro": "debian", "version": VERSIONS[machine.suite]},
         "interfaces": [
             {"name": "eth0", "network": "dmz", "role": "public", "addresses": [machine.ipv4, machine.ipv6]},

@@ -27,7 +27,10 @@ PASSWORD_MACHINES = ("r42-u03",)  # whose installer left password logins on
 class Keeper:
     """The hosts of one lab on this machine. Used by one thread."""
 
-    def __init__(self, place: Place, numbers: Numbers, wiring: Wiring, images: Images, suite: Callable[[Host], str]) -> None:
+    def __init__(self, place: Place, numbers: Numbers, wiring: Wiring, images: Images, suite: Callable[[Host], str],
+                 kubernetes: Callable[[], Path | None]) -> None:
+        """:param kubernetes: where the lab has what it built of Kubernetes."""
+        self._kubernetes = kubernetes
         self._place, self._numbers, self._wiring, self._images, self._suite = place, numbers, wiring, images, suite
         self._containers: dict[str, Container] = {}
         self._waiting: list[str] = []
@@ -121,7 +124,8 @@ class Keeper:
             console.unlink(missing_ok=True)
             console.symlink_to(container.console)
             container.start(
-                host, Path("/run/netns") / namespace, self._images.root(suite), self._place.folder / "facts", self._images.repository(suite)
+                host, Path("/run/netns") / namespace, self._images.root(suite), self._place.folder / "facts", self._images.repository(suite),
+                self._kubernetes() if host.kubelet else None,
             )
             self._booting[key] = time.monotonic()
         except OSError as failure:

@@ -55,6 +55,7 @@ class Host:
     image: str = ""  # what its cloud says it was made from, as it is written there
     restarted: float = 0.0  # when its API was last asked to restart it, seconds since the epoch
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what the metadata service tells; may change while it runs
+    kubelet: bool = False  # may run one: see kubelet.py
 
     @property
     def hostname(self) -> str:

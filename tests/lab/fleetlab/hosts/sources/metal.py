@@ -72,6 +72,7 @@ def rack_world(racks: Mapping[str, Any]) -> World:
                         nics=nics,
                         image=_words(machine.get("image")),
                         metadata={"ssh_port": int(machine.get("ssh_port") or 22)},
+                        kubelet=bool(machine.get("kubelet")),
                     )
                 )
     return World.of(running, stopped)

@@ -1,0 +1,79 @@
+#!/usr/bin/python
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action of the same name."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubernetes
+short_description: One step of a node on its way into a Kubernetes cluster
+version_added: 0.4.0
+author:
+  - HybridOps contributors (@hybridops)
+description:
+  - Looks at a node, decides on the controller what every member of the play needs, and has it made on the node.
+    The role P(hybridops.fleet.kubernetes#role) calls its states one after another, with the results in the variables C(kubernetes_seen),
+    C(kubernetes_plan) and C(kubernetes_ticket).
+extends_documentation_fragment:
+  - hybridops.fleet.attributes
+options:
+  state:
+    description:
+      - V(looked) reads what is there; V(planned) decides and refuses, before anything is changed, what cannot go well.
+      - V(prepared) writes kernel settings, the way to the API and the pod network; V(initialized) makes the first control plane, V(joined)
+        adds a node; V(left) takes Kubernetes off a node.
+    type: str
+    choices: [looked, planned, prepared, initialized, joined, left]
+    required: true
+  options:
+    description: Settings of the cluster, as the role gives them.
+    type: dict
+    default: {}
+  program:
+    description: The program of the built-in pod network, for O(state=prepared).
+    type: path
+    default: ""
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: partial
+    description: Files are shown; what kubeadm does is not.
+"""
+
+EXAMPLES = r"""
+- name: What is there
+  hybridops.fleet.kubernetes:
+    state: looked
+  become: true
+  register: kubernetes_seen
+"""
+
+RETURN = r"""
+facts:
+  description: What M(hybridops.fleet.kube_facts) told.
+  type: dict
+  returned: with O(state=looked)
+clock:
+  description: By how many seconds the node's clock is ahead of the controller's.
+  type: float
+  returned: with O(state=looked)
+step:
+  description: V(init), V(join), V(leave) or nothing.
+  type: str
+  returned: with O(state=planned)
+first:
+  description: The host that is asked about the cluster.
+  type: str
+  returned: with O(state=planned)
+joining:
+  description: Names of the nodes that come in.
+  type: list
+  elements: str
+  returned: with O(state=planned)
+warnings:
+  description: What is better done otherwise.
+  type: list
+  elements: str
+  returned: with O(state=planned)
+"""

@@ -1,0 +1,133 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the modules of role kubernetes do on a node, on trees of files of their own."""
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kube_files, kube_look, kube_reset, kube_work
+from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import Ran, System
+
+TOKEN, KEY = "abcdef.0123456789abcdef", "0123456789abcdef" * 4
+SAVED = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+:CNI-HOSTPORT-DNAT - [0:0]
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A PREROUTING -p tcp -j DNAT --to-destination 192.0.2.9
+COMMIT
+"""
+
+
+class Programs:
+    """Answers programs by the first words that fit, and notes all of them."""
+
+    def __init__(self, **answers: Ran) -> None:
+        self.answers, self.ran = answers, [""]
+
+    def __call__(self, words: Sequence[str], text: str | None, timeout: float) -> Ran:
+        line = " ".join(words)
+        self.ran.append(line)
+        return next((answer for start, answer in self.answers.items() if line.startswith(start.replace("_", " "))), Ran(0, "", ""))
+
+
+def node(tmp_path: Path, **answers: Ran) -> tuple[System, Programs]:
+    programs = Programs(**answers)
+    for folder in ("run/systemd/system", "etc/systemd/system", "var/lib"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    return System(str(tmp_path), programs), programs
+
+
+def test_what_kubeadm_says_is_told_in_short_and_without_secrets() -> None:
+    told = kube_work.failure(Ran(1, "[init] Using\n", f"error execution phase x: token {TOKEN} key {KEY} refused\nTo see the stack trace\n"))
+    assert told == "error execution phase x: token (secret) key (secret) refused"
+    assert kube_work.failure(Ran(3, "", "")) == "exit status 3"
+
+
+def test_a_step_that_failed_is_taken_back_and_done_again(tmp_path: Path) -> None:
+    system, programs = node(tmp_path, kubeadm_join=Ran(1, "", "error: no route"))
+    with pytest.raises(kube_work.KubeadmError, match="kubeadm join: error: no route"):
+        kube_work.make(system, "join", f"token: {TOKEN}", 5)
+    assert kube_look.look(system)["step"] == {"step": "join", "finished": False}
+    assert "kubeadm reset --force" not in programs.ran
+    programs.answers = {}
+    kube_work.make(system, "join", f"token: {TOKEN}", 5)
+    assert programs.ran.index("kubeadm reset --force") < len(programs.ran) - 1
+    assert kube_look.look(system)["step"] == {"step": "join", "finished": True}
+    assert not list((tmp_path / "run").glob("*.yaml")) and TOKEN not in " ".join(programs.ran)
+
+
+def test_a_ticket(tmp_path: Path) -> None:
+    command = f"kubeadm join 127.0.0.1:7443 --token {TOKEN} --discovery-token-ca-cert-hash sha256:ff"
+    system, _programs = node(tmp_path, **{"kubeadm_--kubeconfig": Ran(0, command, ""), "kubeadm_init_phase": Ran(0, f"[upload-certs]\n{KEY}\n", "")})
+    assert kube_work.ticket(system, False, 60) == {"token": TOKEN, "hash": "sha256:ff", "certificate_key": ""}
+    assert kube_work.ticket(system, True, 60)["certificate_key"] == KEY
+
+
+def test_files_and_the_units_that_live_by_them(tmp_path: Path) -> None:
+    shown = Ran(0, "Id=a.service\nNames=a.service\nLoadState=loaded\nUnitFileState=enabled\nActiveState=active\n", "")
+    system, programs = node(tmp_path, systemctl_show=shown)
+    unit = {"name": "a.service", "files": ["/etc/a/conf"], "reload": True, "unit_file": "/etc/systemd/system/a.service"}
+    files = [{"path": "/etc/a/conf", "content": "one\n", "mode": "0600"}, {"path": "/etc/a/key", "content": "k", "secret": True}]
+
+    would = kube_files.lay(system, files, [], [unit], True)
+    assert would.paths == ["/etc/a/conf", "/etc/a/key"] and would.units == ["a.service"] and not (tmp_path / "etc/a").exists()
+    done = kube_files.lay(system, files, [], [unit], False)
+    assert done.paths == would.paths and [row["after"] for row in done.diff] == ["one\n"]
+    assert "systemctl reload-or-restart a.service" in programs.ran and (tmp_path / "etc/a/conf").stat().st_mode & 0o777 == 0o600
+    assert kube_files.lay(system, files, [], [unit], False) == kube_files.Done([], [], [])
+    assert kube_files.lay(system, [], ["/etc/a/conf"], [], False).paths == ["/etc/a/conf"] and not (tmp_path / "etc/a/conf").exists()
+    kube_files.lay(system, [{"path": unit["unit_file"], "content": "x"}], [], [{**unit, "files": [unit["unit_file"]]}], False)
+    assert programs.ran[-2:] == ["systemctl enable --quiet a.service", "systemctl restart a.service"]
+
+
+def test_a_unit_that_does_not_start_says_why(tmp_path: Path) -> None:
+    system, _programs = node(tmp_path, systemctl_start=Ran(1, "", "it failed"), journalctl=Ran(0, "no such port", ""))
+    with pytest.raises(kube_files.FilesError, match=r"a\.service does not start: it failed no such port"):
+        kube_files.lay(system, [], [], [{"name": "a.service"}], False)
+
+
+def test_a_reset_leaves_the_rules_of_others(tmp_path: Path) -> None:
+    kept = kube_reset.without_chains(SAVED)
+    assert "KUBE" not in kept and "CNI" not in kept and "192.0.2.9" in kept and kept.endswith("COMMIT\n")
+
+
+def test_a_reset_leaves_nothing_of_ours(tmp_path: Path) -> None:
+    system, _programs = node(tmp_path)
+    for path in ("etc/kubernetes/admin.conf", "etc/hybridops-fleet/kubernetes/api-proxy.cfg", "var/lib/etcd/member/wal", "etc/hybridops-fleet/other",
+                 "etc/cni/net.d/10-x.conflist"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    ours = ["/etc/hybridops-fleet/kubernetes/api-proxy.cfg"]
+    assert kube_reset.present(system, ours) == ["/etc/kubernetes/admin.conf", *ours]
+    assert kube_reset.reset(system, ours, ["fleet-kubernetes-api.service"], False) == []
+    assert kube_reset.present(system, ours) == []
+    assert not (tmp_path / "etc/kubernetes").exists() and not (tmp_path / "var/lib/etcd").exists()
+    assert list((tmp_path / "etc/cni").rglob("*")) == [tmp_path / "etc/cni/net.d"]  # containerd looks into it no more once it was gone
+    assert not (tmp_path / "etc/hybridops-fleet/kubernetes").exists() and (tmp_path / "etc/hybridops-fleet/other").exists()
+
+
+# -- the pod network ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def network() -> ModuleType:
+    place = Path(__file__).resolve().parents[5] / "roles/kubernetes/files/pod_network.py"
+    spec = importlib.util.spec_from_file_location("pod_network", place)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_the_nodes_say_is_what_is_laid(network: ModuleType) -> None:
+    def said(name: str, address: str, pods: str | None) -> dict[str, object]:
+        return {"metadata": {"name": name}, "spec": {"podCIDR": pods} if pods else {},
+                "status": {"addresses": [{"type": "Hostname", "address": name}, {"type": "InternalIP", "address": address}]}}
+
+    nodes = [said("a", "192.0.2.1", "10.244.0.0/24"), said("new", "192.0.2.2", None), said("six", "2001:db8::1", "10.244.2.0/24")]
+    assert network.wanted(nodes) == {"a": ("192.0.2.1", "10.244.0.0/24")}
+    assert network.hardware("192.0.2.1") == "0a:58:c0:00:02:01" and network.end("10.244.3.0/24") == "10.244.3.0"

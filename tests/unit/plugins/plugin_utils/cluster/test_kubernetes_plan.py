@@ -1,0 +1,116 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What each member of a Kubernetes cluster needs, and what is refused before anything changes."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.kubernetes_plan import Member, Wish, decide, label_value, node_name
+
+WISH = Wish("1.34")
+
+
+def seen(place: int, *, inside: bool = False, leads: bool = False, **more: Any) -> dict[str, Any]:
+    """What kube_facts tells of a node that is as it should be."""
+    packages = {name: {"version": "1.34.3-1.1", "held": True} for name in ("kubeadm", "kubelet", "kubectl")}
+    packages["haproxy"] = {"version": "2.6", "held": False}
+    found: dict[str, Any] = {
+        "apt": True, "member": inside, "control_plane": leads, "authority": "aa" if inside else "", "api_version": "1.34.3" if leads else "",
+        "packages": packages if inside else {}, "node": f"k{place}" if inside else "", "swap": [], "modular": True,
+        "runtime": {"socket": "/run/containerd/containerd.sock"}, "features": {"overlay": True, "br_netfilter": True},
+        "ids": {"machine_id": f"id{place}"}, "addresses": [f"192.0.2.{place}/24"],
+        "cluster": {"answers": True, "nodes": []} if leads else None,
+    }
+    return {**found, **more}
+
+
+def member(place: int, role: str = "worker", **more: Any) -> Member:
+    return Member(f"k{place}", role, f"192.0.2.{place}", seen(place, **more))
+
+
+def refused(*members: Member, wish: Wish = WISH) -> str:
+    with pytest.raises(FleetError) as told:
+        decide(members, wish)
+    return str(told.value)
+
+
+def test_from_nothing_one_begins_and_the_others_join() -> None:
+    plans = decide([member(3), member(2, "control_plane"), member(1, "control_plane")], WISH)
+    assert {name: plan.step for name, plan in plans.items()} == {"k1": "init", "k2": "join", "k3": "join"}
+    assert {plan.first for plan in plans.values()} == {"k1"}
+    assert plans["k1"].joining == ("k3", "k2") and plans["k1"].leads_join
+    assert plans["k3"].control_planes == {"k1": "192.0.2.1", "k2": "192.0.2.2"}
+    assert plans["k1"].packages[:3] == ["kubeadm=1.34.*", "kubelet=1.34.*", "kubectl=1.34.*"]
+    assert plans["k1"].warnings and not decide([member(1, "control_plane")], WISH)["k1"].warnings
+
+
+def test_a_second_run_does_nothing() -> None:
+    plans = decide([member(1, "control_plane", inside=True, leads=True), member(2, inside=True)], WISH)
+    assert all(not plan.step and not plan.packages and not plan.joining for plan in plans.values())
+
+
+def test_a_node_that_comes_in_takes_the_version_of_the_cluster() -> None:
+    plans = decide([member(1, "control_plane", inside=True, leads=True), member(2)], WISH)
+    assert plans["k2"].packages[0] == "kubeadm=1.34.3-*" and not plans["k1"].packages
+    assert plans["k1"].joining == ("k2",) and not plans["k1"].leads_join and plans["k2"].version == "1.34.3"
+
+
+def test_what_did_not_come_to_its_end_is_done_again() -> None:
+    half = {"step": {"step": "join", "finished": False}}
+    plans = decide([member(1, "control_plane", inside=True, leads=True), member(2, inside=True, **half)], WISH)
+    assert plans["k2"].step == "join"
+    assert decide([member(1, "control_plane", inside=True, leads=True, **half)], WISH)["k1"].step == "init"
+
+
+def test_the_control_plane_that_answers_is_asked() -> None:
+    silent = {"cluster": {"answers": False, "why": "connection refused"}}
+    lost, good = member(1, "control_plane", inside=True, leads=True, **silent), member(2, "control_plane", inside=True, leads=True)
+    assert decide([lost, good], WISH)["k1"].first == "k2"
+    assert "k1: connection refused" in refused(lost)
+
+
+@pytest.mark.parametrize("asked", ["1.33", "1.35", "1.34.2", "one"])
+def test_a_run_that_adds_nodes_does_not_upgrade(asked: str) -> None:
+    assert "kubernetes_version" in refused(member(1, "control_plane", inside=True, leads=True), member(2), wish=Wish(asked))
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"swap": ["/dev/sda2"]}, "swaps to /dev/sda2"),
+    ({"runtime": {}}, "no container runtime"),
+    ({"runtime": {"socket": "/run/containerd/containerd.sock", "off": True}}, "disabled_plugins"),
+    ({"modular": False, "features": {"overlay": True}}, "neither modules nor br_netfilter"),
+    ({"addresses": ["192.0.2.77/24"]}, "192.0.2.2 stands on no interface"),
+    ({"addresses": ["192.0.2.2/24", "10.244.7.1/24"]}, "lies in kubernetes_pod_network"),
+    ({"addresses": ["192.0.2.2/24", "10.100.0.1/16"]}, "lies in kubernetes_service_network"),
+    ({"ids": {"machine_id": "id1"}}, "the same machine id"),
+    ({"apt": False}, "no apt"),
+    ({"resolvers": ["127.0.0.1", "::1"]}, "asks only itself for names"),
+    ({"inside": True, "authority": "bb"}, "different clusters"),
+    ({"inside": True, "leads": True}, "is a control_plane and is to be a worker"),
+    ({"inside": True, "node": "other"}, "in the cluster as other"),
+])
+def test_what_stands_in_the_way_is_told_before_anything_changes(changes: dict[str, Any], said: str) -> None:
+    told = refused(member(1, "control_plane", inside=True, leads=True), member(2, **changes))
+    assert said in told and "k2" in told.replace("2 members", "k2")
+
+
+def test_all_that_stands_in_the_way_is_told_at_once() -> None:
+    told = refused(Member("k1", "control_plane", "", seen(1)), Member("k2", "boss", "2001:db8::2", seen(2), clock=-99.0))
+    for words in ("k1 has no fleet_cluster_ip", "k2 (boss)", "is IPv6", "99 s behind"):
+        assert words in told
+    assert "no member is a control_plane" in refused(member(1), member(2))
+    assert "are in a cluster of which no" in refused(member(1, "control_plane"), member(2, inside=True)).replace("k2: in a", "k2 are in a")
+    assert "overlap" in refused(member(1, "control_plane"), wish=Wish("1.34", pods="10.96.8.0/24"))
+    assert "no IP_VS" in refused(member(1, "control_plane", modular=False), wish=Wish("1.34", proxy_mode="ipvs"))
+
+
+def test_swap_is_the_operators_choice() -> None:
+    assert decide([member(1, "control_plane", swap=["/swap"])], Wish("1.34", swap=True))["k1"].step == "init"
+
+
+def test_names_and_labels_as_kubernetes_takes_them() -> None:
+    assert node_name("Web_1.Example") == "web-1.example" and label_value("eu west/1 ") == "eu-west-1"
+    labels = Member("k1", "worker", "192.0.2.1", {}, provider="aws", region="eu-west-1", zone="").labels
+    assert labels == {"topology.kubernetes.io/region": "eu-west-1", "hybridops.fleet/provider": "aws"}
