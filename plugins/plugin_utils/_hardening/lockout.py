@@ -197,7 +197,7 @@ def _lists(login: Login, now: Mapping[str, Sequence[str]], wanted: Mapping[str, 
         return []
     way = "would not be let in by" if by.startswith("allow") else "would be refused by"
     where = f" from {login.address}" if login.address and "@" in " ".join(lists[by]) else ""
-    groups = f" (it is in {', '.join(login.groups) or 'no group'})" if "groups" in by else ""
+    groups = f" (it is in {', '.join(login.groups or ()) or 'no group'})" if "groups" in by else ""
     return [f"{login.user}{where} {way} {names[by]} {' '.join(lists[by])}{groups}"]
 
 
