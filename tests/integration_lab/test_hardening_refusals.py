@@ -55,6 +55,7 @@ def test_refused_with_its_reason_and_nothing_touched(case: str, rack: Rack, mach
     try:
         out = play.run(machine, tasks, ok=False, **variables)
         assert words in out and "nothing was changed" in out, out[-3000:]
+        assert "systemd-journald.service" not in out, "the reason is lost among all that was seen"
         assert rack.root(machine, LOOK).stdout == before and not shows(rack, machine, f"test -e {STATE}")
     finally:
         rack.root(machine, AS_BEFORE)

@@ -127,6 +127,10 @@ def test_a_restore_that_shuts_the_door_is_taken_back(rack: Rack, machine: Machin
 
 
 # ---------------------------------------------------------------------------------------------------- the firewall
+REFUSED = ("another hardening run is at work", "another run is changing this node", "before a fresh connection could confirm it")
+"""What the one of two runs is told that comes too late, or is too slow."""
+
+
 def test_the_firewall_is_there_again_after_a_boot_and_two_runs_do_not_mix(rack: Rack, machine: Machine, play: Play, tmp_path: Path) -> None:
     rules = {"fleet_firewall_rules": [{"name": "web", "port": 80}]}
     folder = tmp_path / "b"  # short, for ssh's sockets lie below it
@@ -138,7 +142,7 @@ def test_the_firewall_is_there_again_after_a_boot_and_two_runs_do_not_mix(rack: 
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300)
         said = second.communicate(timeout=300)[0]
     for code, out in ((first.returncode, first.stdout), (second.returncode, said)):
-        assert code == 0 or "another hardening run is at work" in out or "another run is changing this node" in out, out[-2500:]
+        assert code == 0 or any(words in out for words in REFUSED), out[-2500:]
     assert 0 in (first.returncode, second.returncode)
     assert "changed=0" in play.run(machine, FIREWALL, **rules) and not shows(rack, machine, f"test -e {PENDING}")
     listing = rack.root(machine, "nft -s list table inet hybridops_fleet").stdout

@@ -8,11 +8,9 @@ from typing import Any
 
 from . import sshd_copy
 from .facts import accounts
-from .facts.sshd import access
+from .facts.sshd import STACKS, access
 from .record import Record
 from .system import System
-
-STACKS = ("/etc/pam.d/common-account", "/etc/pam.d/password-auth")
 
 
 def look(system: System, record: Record) -> dict[str, Any]:

@@ -85,7 +85,11 @@ class Record:
         return self.folder + "/left.jsonl"
 
     def leave(self, keep: list[str]) -> None:
-        self._write(self.left, keep)
+        """Have exactly these keys there; without any, no such file of an earlier restore either."""
+        if keep:
+            self._write(self.left, keep)
+        elif self._system.exists(self.left):
+            os.unlink(self._system.real(self.left))
 
     # ------------------------------------------------------------------------------------------------ details
     def _write(self, path: str, keep: list[str]) -> None:

@@ -36,8 +36,7 @@ class Restore:
         if not guard:
             self._record.forget(failed)
             return answer
-        if failed:
-            self._record.leave(failed)
+        self._record.leave(failed)
         guard.settle()
         answer["armed"] = True
         return answer

@@ -18,7 +18,7 @@ def refusals(facts: Facts, told: Mapping[str, Any], connection: Connection) -> l
     if (facts.get("login") or {}).get("config"):
         return []  # through a server of its own, which no restore touches
     found: list[str] = []
-    login = lockout.of(facts, by_password=connection.by_password, port=connection.port, access=told.get("access"))
+    login = lockout.of(facts, by_password=connection.by_password, port=connection.port, access={**(told.get("access") or {}), "ages": True})
     if told.get("refused"):
         found.append(f"sshd would not start with its former configuration ({told['refused']})")
     now, after = (facts.get("sshd") or {}).get("login") or {}, told.get("sshd") or {}

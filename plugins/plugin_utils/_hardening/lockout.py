@@ -23,7 +23,7 @@ class Login:
     """How Ansible gets in. user: before it becomes root; address: where it comes from, as the node sees it; keys: how many sshd finds for it;
     other_ways: a command or an authority that tells sshd of more; by_password: Ansible has a password for this connection; locked: the password
     field begins with an exclamation mark; expired: the account is at its end; loose: files of its keys that others can write to; aged: its
-    password is too old; method, key, fingerprint: by what this connection was let in, as sshd's log tells; types, rsa_bits: of its keys."""
+    password is too old for PAM; method, key, fingerprint: by what this connection was let in, as sshd's log tells; types, rsa_bits: of its keys."""
 
     user: str
     address: str = ""
@@ -56,7 +56,7 @@ def of(facts: Mapping[str, Any], *, by_password: bool, port: int | None, access:
         port=int(login.get("to_port") or port or 22), groups=_groups(login, account), shell=str(account.get("shell") or ""),
         keys=int(access.get("keys") or 0), other_ways=tuple(access.get("other_ways") or ()), by_password=by_password,
         locked=bool(access.get("locked")), loose=tuple(access.get("loose") or ()),
-        expired=bool(today and expires is not None and 0 < expires <= today), aged=_aged(account, today),
+        expired=bool(today and expires is not None and 0 < expires <= today), aged=bool(access.get("ages", True)) and _aged(account, today),
         method=str(login.get("method") or ""), key=str(login.get("key") or ""), fingerprint=str(login.get("print") or ""),
         types=tuple(access.get("types") or ()), rsa_bits=access.get("rsa_bits") or {})
 
@@ -197,7 +197,7 @@ def _lists(login: Login, now: Mapping[str, Sequence[str]], wanted: Mapping[str, 
         return []
     way = "would not be let in by" if by.startswith("allow") else "would be refused by"
     where = f" from {login.address}" if login.address and "@" in " ".join(lists[by]) else ""
-    groups = f" (it is in {', '.join(login.groups) or 'no group'})" if "groups" in by else ""
+    groups = f" (it is in {', '.join(login.groups or ()) or 'no group'})" if "groups" in by else ""
     return [f"{login.user}{where} {way} {names[by]} {' '.join(lists[by])}{groups}"]
 
 

@@ -13,6 +13,8 @@ from .. import sshd_copy
 from ..system import System
 
 _QUERIES = ("kex", "cipher", "mac", "key")
+STACKS = ("/etc/pam.d/common-account", "/etc/pam.d/password-auth")
+"""Where PAM is told whether a key opens nothing once the password of its account is too old."""
 _GENERATOR = "/usr/lib/systemd/system-generators/sshd-socket-generator"
 
 
@@ -58,8 +60,8 @@ def _socket(system: System) -> dict[str, Any]:
 
 
 def access(system: System, user: str, values: sshd_copy.Values, modes: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Where sshd looks for the keys of an account, how many it finds there and of which types, the bits of RSA keys by fingerprint, and what
-    StrictModes would object to. modes: permissions that paths would have."""
+    """Where sshd looks for the keys of an account, how many it finds there and of which types, the bits of RSA keys by fingerprint, what
+    StrictModes would object to, and whether an old password shuts keys out (ages). modes: permissions that paths would have."""
     home = _home(system, user)
     files: list[str] = []
     loose: list[str] = []
@@ -80,9 +82,9 @@ def access(system: System, user: str, values: sshd_copy.Values, modes: Mapping[s
             loose += [place for place in (home, os.path.dirname(path), path) if place not in loose and _loose(system, place, user, modes or {})]
     field = next((line.split(":")[1] for line in system.text("/etc/shadow").splitlines() if line.split(":")[0] == user and ":" in line), "")
     others = [name for name in ("authorizedkeyscommand", "trustedusercakeys") if (values.get(name) or ["none"])[0] not in ("none", "")]
-    return {"user": user, "files": files, "keys": keys, "types": types, "rsa_bits": bits,
-            "other_ways": others, "loose": loose, "locked": field.startswith("!"),
-            "password": bool(field) and field[0] not in "!*"}
+    ages = not any("no_pass_expiry" in system.text(path) for path in STACKS)
+    return {"user": user, "files": files, "keys": keys, "types": types, "rsa_bits": bits, "ages": ages, "other_ways": others, "loose": loose,
+            "locked": field.startswith("!"), "password": bool(field) and field[0] not in "!*"}
 
 
 def _home(system: System, user: str) -> str:

@@ -77,6 +77,19 @@ def test_what_a_restore_could_not_bring_back_stays_in_the_record_once_it_is_conf
     (root / "etc/issue").rmdir()
 
 
+def test_what_a_restore_that_was_taken_back_could_not_bring_back_is_no_longer_remembered(root: Path) -> None:
+    run(root, "present")
+    (root / "etc/issue").unlink()
+    (root / "etc/issue").mkdir()
+    run(root, "absent", switch=SWITCH)
+    script(root, "now")
+    (root / "etc/issue").rmdir()
+    (root / "etc/issue").write_text("go away\n")
+    assert run(root, "absent", switch=SWITCH)["differs"] == []
+    script(root, "confirm", "n1")
+    assert not (root / "var/lib/hybridops-fleet").exists()
+
+
 def test_the_other_areas_record_stays(root: Path) -> None:
     run(root, "present")
     perform(System(str(root)), Request("ssh", items=[{"kind": "file", "control": "c", "path": "/etc/motd", "content": "x\n"}]))

@@ -112,3 +112,5 @@ def test_a_password_that_is_too_old_shuts_keys_out_once_pam_is_asked(last_change
     facts = {"login": {"user": "fleet", "today": 20000}, "accounts": [{"name": "fleet", "last_change": last_change, "max_days": max_days}]}
     told = lockout.sshd(lockout.of(facts, by_password=False, port=None), {**NOW, "usepam": ["no"]}, {"usepam": "yes"})
     assert bool(told) is aged and all("is too old" in words for words in told)
+    lenient = lockout.of({**facts, "sshd": {"access": {"ages": False}}}, by_password=False, port=None)  # PAM has no_pass_expiry
+    assert not lockout.sshd(lenient, {**NOW, "usepam": ["no"]}, {"usepam": "yes"})
