@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
-from .. import lockout, ssh_crypto, ssh_logins
+from .. import confirm, lockout, ssh_crypto, ssh_logins
 from ..decision import Control, Decision, Facts, Item, Options
 
 SYSCTL: tuple[str, ...] = ()
@@ -55,12 +55,18 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     everywhere = chosen.pop("main_file", Chosen(apply=False))
     text, wanted = _text(options, chosen)
     login = lockout.of(facts, by_password=bool(options.variables.get("password_connection")), port=options.connection.port)
-    lockout.refuse(options.host, "ssh_hardening",
-                   [*lockout.sshd(login, facts["sshd"].get("login") or {}, wanted), *ssh_logins.disagreement(facts, options)])
+    # who comes into a container or an image by its engine, or works on the spot, does not come by this server
+    shut = lockout.sshd(login, facts["sshd"].get("login") or {}, wanted) if _by_ssh(facts, options) else []
+    lockout.refuse(options.host, "ssh_hardening", [*shut, *ssh_logins.disagreement(facts, options)])
     write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
                    "notify": ["sshd"], "login": dict(facts.get("login") or {})}
     decisions = [Decision("main_file", everywhere.apply, everywhere.why, part_of="configuration")] if "main_file" in options.controls else []
     return [_first(chosen, write), *decisions, *(_decision(name, one) for name, one in chosen.items() if name != "configuration")]
+
+
+def _by_ssh(facts: Facts, options: Options) -> bool:
+    """Whether this run depends on the server: Ansible's own connection, or that of who started it on the node."""
+    return not confirm.why_no_switch(options.connection.transport) or bool((facts.get("login") or {}).get("address"))
 
 
 # ---------------------------------------------------------------------------------------------------- putting it together
