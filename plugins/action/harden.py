@@ -141,7 +141,8 @@ class ActionModule(ActionBase):
             raise FleetError(f"{self.host}: {name}", why=str(answer.get("msg", "the node does not answer")), code="unreachable",
                              fix="Look whether the node is up. What was guarded comes back by itself.")
         if answer.get("failed"):
-            said = " ".join(str(answer.get("module_stderr") or answer.get("module_stdout") or "").split())[-400:]
+            caught = getattr(getattr(answer.get("exception"), "event", None), "msg", "")  # where ansible-core keeps what a module did not catch
+            said = " ".join(str(answer.get("module_stderr") or answer.get("module_stdout") or caught).split())[-400:]
             without = "sudo" in said and "not found" in said  # a container has none, and Ansible is root there already
             raise FleetError(f"{self.host}: {name}", why=": ".join(filter(None, [str(answer.get("msg") or "it failed")[:600], said])), code="module",
                              fix="There is no sudo. Where Ansible comes in as root, set ansible_become: false for the host." if without else "")

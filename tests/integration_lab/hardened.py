@@ -93,7 +93,8 @@ def playbook(book: Path, inventory: Path, *words: str, ok: bool = True, cwd: Pat
     collections = (environment or {}).get("ANSIBLE_COLLECTIONS_PATH")
     given = ["env", f"ANSIBLE_COLLECTIONS_PATH={collections}"] if collections else []
     lab = [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(LAB.root), "exec"]
-    variables = {**os.environ, "FLEET_LAB_FLEET": str(inventory), "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_PIPELINING": "1", "ANSIBLE_NOCOLOR": "1",
+    variables = {**os.environ, "FLEET_LAB_FLEET": str(inventory), "PWD": home, "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_PIPELINING": "1",
+                 "ANSIBLE_NOCOLOR": "1",
                  "ANSIBLE_HOME": f"{home}/.ansible", "LC_ALL": "C.UTF-8", **(environment or {})}
     command = [*lab, *given, "ansible-playbook", "-i", str(inventory), str(book), *words]
     done = subprocess.run(command, cwd=home, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

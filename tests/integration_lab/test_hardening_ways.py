@@ -36,10 +36,11 @@ ANSIBLE_OF_CORE = {"2.16": "9", "2.17": "10", "2.18": "11", "2.19": "12", "2.20"
 IMAGE = """
 pack() {{ tar -C / --one-file-system --exclude=./var/lib/docker --exclude=./srv --exclude=./tmp -c .; }}
 pack | docker import - system >/dev/null
-docker run -d --name plain system sh -c 'mkdir -m 1777 /tmp; sleep infinity'
-docker run -d --name bare system sh -c 'mkdir -m 1777 /tmp; rm /usr/bin/sudo; sleep infinity'
+docker run -d --name plain -v /srv/repo:/srv/repo:ro system sh -c 'mkdir -m 1777 /tmp; sleep infinity'
+docker run -d --name bare -v /srv/repo:/srv/repo:ro system sh -c 'mkdir -m 1777 /tmp; rm /usr/bin/sudo; sleep infinity'
 mkdir -p {0} && pack | tar -C {0} -x && mkdir -p -m 1777 {0}/tmp && rm -rf {0}/run/*
-mount --bind {0} {0}; for name in proc sys dev run; do mount --rbind /$name {0}/$name; done
+mount --bind {0} {0}; mkdir -p {0}/srv/repo
+for name in proc sys dev run srv/repo; do mount --rbind /$name {0}/$name; done
 """
 """For root on a host: two containers with a whole Debian and no systemd, one of them without sudo; and the same in a folder, with all that builders
 of images lend it of the machine."""
@@ -141,7 +142,7 @@ def guests(ways: Ways) -> dict[str, str]:
     chroot are started there; variables of the environment with which that works."""
     folder, image = ways.folder / "bin", ways.folder / "image"
     (image / "bin").mkdir(parents=True)
-    (image / "bin" / "sh").symlink_to("dash")  # the connection looks whether there is one on the controller
+    (image / "bin" / "sh").symlink_to("/bin/sh")  # the connection looks whether there is one on the controller
     ways.rack.root(OTHER, docker.SCRIPT + IMAGE.format(image))
     folder.mkdir()
     options = ("UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no", "LogLevel=ERROR", "ControlMaster=auto", f"ControlPath={folder}/socket",
@@ -184,7 +185,7 @@ def _collections() -> Path:
 def _guest(ways: Ways, name: str, environment: dict[str, str], *words: str, ok: bool = True, roles: int = 3, **variables: Any) -> str:
     told = [{"ansible.builtin.debug": {"msg": f"{{{{ {role}_done.guard }}}}"}} for role in ROLES[:roles]]
     play = {"hosts": name, "gather_facts": False, "tasks": [*INCLUDE[:roles], *told], "vars": {
-        "fleet_hardening_profile": "strict", "fleet_hardening_report": str(ways.folder / name), **variables}}
+        "fleet_hardening_profile": "strict", "fleet_hardening_report": str(ways.folder / f"{name}-report"), **variables}}
     return ways.play(play, *words, inventory=ways.folder / "guests.json", ok=ok, **environment)
 
 
@@ -193,7 +194,7 @@ def test_a_container_is_known_as_one_and_has_no_switch(ways: Ways, guests: dict[
     out = _guest(ways, "plain", guests)
     assert "no dead man's switch: the connection is 'community.docker.docker'" in out
     assert not differences(before, ways.rack.root(OTHER, MACHINE).stdout.splitlines()), "the machine below the container was changed"
-    rows = hardened.told(ways.folder / "plain")["plain"]
+    rows = hardened.told(ways.folder / "plain-report")["plain"]
     for control in ("sysctl_kernel", "kernel_modules", "apparmor", "time_sync"):
         assert rows[control]["status"] == "left_out" and "container" in rows[control]["why"], rows[control]
     assert not [row for row in rows.values() if row["status"] == "failed"]
@@ -211,7 +212,7 @@ def test_an_image_in_a_folder_leaves_the_machine_that_builds_it_alone(ways: Ways
     out = _guest(ways, "image", guests)
     assert "no dead man's switch: the connection is 'community.general.chroot'" in out
     assert not differences(before, ways.rack.root(OTHER, MACHINE).stdout.splitlines()), "the machine that builds the image was changed"
-    rows = hardened.told(ways.folder / "image")["image"]
+    rows = hardened.told(ways.folder / "image-report")["image"]
     assert not [row for row in rows.values() if row["status"] == "failed"]
     assert "image" in rows["sysctl_network"]["why"] and "image" in rows["default_deny"]["why"]
     image = ways.folder / "image"

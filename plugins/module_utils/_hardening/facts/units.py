@@ -3,6 +3,7 @@
 """Packages that are installed and units of systemd with their states."""
 from __future__ import annotations
 
+import glob
 import os
 import time
 from typing import Sequence
@@ -32,7 +33,8 @@ def unavailable(system: System, names: Sequence[str]) -> dict[str, object]:
     if not system.has("apt-cache"):
         return {"unavailable": [], "refresh": False}
     folder = system.real("/var/lib/apt/lists")
-    lists = [folder + "/" + name for name in os.listdir(folder) if name.endswith("_Packages")] if os.path.isdir(folder) else []
+    # a list of a mirror in a folder is a link to it, which leads nowhere once that folder is gone
+    lists = [path for path in glob.glob(glob.escape(folder) + "/*_Packages") if os.path.exists(path)]
     refresh = not lists or max(os.path.getmtime(path) for path in lists) < time.time() - DAY
     if not lists:
         return {"unavailable": [], "refresh": True}

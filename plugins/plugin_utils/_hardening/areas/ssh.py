@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
-from .. import lockout, ssh_crypto, ssh_logins
+from .. import confirm, lockout, ssh_crypto, ssh_logins
 from ..decision import Control, Decision, Facts, Item, Options
 
 SYSCTL: tuple[str, ...] = ()
@@ -56,14 +56,21 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     text, wanted = _text(options, chosen)
     login = lockout.of(facts, by_password=options.connection.by_password, port=options.connection.port)
     other = ssh_logins.another_server(facts)
-    refused = [] if other else lockout.sshd(login, facts["sshd"].get("login") or {}, wanted)
-    lockout.refuse(options.host, "ssh_hardening", [*refused, *ssh_logins.disagreement(facts, options)])
+    # who comes into a container or an image by its engine, works on the spot, or comes by another server, does not come by this one
+    by_this = _by_ssh(facts, options) and not other
+    shut = lockout.sshd(login, facts["sshd"].get("login") or {}, wanted) if by_this else []
+    lockout.refuse(options.host, "ssh_hardening", [*shut, *ssh_logins.disagreement(facts, options)])
     write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
                    "notify": ["sshd"], "login": {} if other else dict(facts.get("login") or {})}
     if other and "configuration" in chosen:
         chosen["configuration"].notes.append(other)
     decisions = [Decision("main_file", everywhere.apply, everywhere.why, part_of="configuration")] if "main_file" in options.controls else []
     return [_first(chosen, write), *decisions, *(_decision(name, one) for name, one in chosen.items() if name != "configuration")]
+
+
+def _by_ssh(facts: Facts, options: Options) -> bool:
+    """Whether this run depends on the server: Ansible's own connection, or that of who started it on the node."""
+    return not confirm.why_no_switch(options.connection.transport) or bool((facts.get("login") or {}).get("address"))
 
 
 # ---------------------------------------------------------------------------------------------------- putting it together

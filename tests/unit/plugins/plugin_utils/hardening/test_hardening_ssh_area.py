@@ -3,6 +3,7 @@
 """What role ssh_hardening decides, from the role's own data, for every release that it has data for and for what it finds on a node."""
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,18 @@ def test_no_server_no_hardening_and_single_controls() -> None:
     assert not any(one.apply for one in ssh.decide({"sshd": None}, options(facts())))
     found = decide(facts(), switches={"moduli": False, "banner": True})
     assert not found["moduli"].apply and "Banner" in values(found)
+
+
+@pytest.mark.parametrize(("transport", "address", "refused"), [
+    ("ssh", "203.0.113.9", True), ("ssh", None, True), ("community.docker.docker", None, False), ("local", None, False),
+    ("local", "203.0.113.9", True)])
+def test_who_does_not_come_by_this_server_is_not_shut_out_by_it(transport: str, address: str | None, refused: bool) -> None:
+    """A container's root comes by its engine; who runs Ansible on the node itself may have come by ssh all the same."""
+    seen = facts()
+    seen["login"].update(user="root", address=address)
+    given = dataclasses.replace(options(seen, "strict"), connection=Connection(transport, "root"))
+    if refused:
+        with pytest.raises(FleetError, match="PermitRootLogin"):
+            ssh.decide(seen, given)
+    else:
+        assert values({one.control: one for one in ssh.decide(seen, given)})["PermitRootLogin"] == "no"
