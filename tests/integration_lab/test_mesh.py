@@ -111,14 +111,14 @@ class World:
         (folder / "group_vars").mkdir()
         (folder / "group_vars" / "all.json").write_text(json.dumps({"ansible_ssh_private_key_file": str(self.key)}), encoding="utf-8")
 
-    def machines(self, *names: str) -> None:
-        """These machines of the rack, booted. A machine that was there before keeps its disk."""
+    def machines(self, *names: str, fresh: bool = False) -> None:
+        """These machines of the rack, booted. One that was there before keeps its disk unless fresh ones are wanted."""
         places = {"m1": 31, "m2": 32, "m3": 33}
         found = [Machine(name, "bookworm", places[name]) for name in names]
         for machine in found:
             key = {"ansible_ssh_private_key_file": self.rack.variables(machine)["ansible_ssh_private_key_file"]}
             (self.folder / "host_vars" / f"{machine.name}.json").write_text(json.dumps(key), encoding="utf-8")
-        self.rack.write(found)
+        (self.rack.renew if fresh else self.rack.write)(found)
         told = json.loads(self.rack.file.read_text(encoding="utf-8"))
         for interface in (interface for node in told["nodes"] for interface in node["interfaces"]):
             interface["addresses"] = [text.partition("/")[0] for text in interface["addresses"]]  # prefixes are for the lab alone
@@ -220,7 +220,7 @@ ALL = (*CLOUD, "m1")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("mesh"))
     nodes = ["-e", f"@{CHECKOUT / 'inventories/lab/requirements/mesh.yml'}"]
-    made.machines("m1", "m2")
+    made.machines("m1", "m2", fresh=True)
     made.play("provision.yml", *nodes)
     yield made
     made.play("deprovision.yml", *nodes)
