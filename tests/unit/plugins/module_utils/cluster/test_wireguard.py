@@ -48,16 +48,9 @@ class Node:
     def run(self, words: Sequence[str], text: str | None = None, timeout: float = 60) -> Ran:
         line = " ".join(words)
         self.asked.append(line)
-        if line == "wg genkey":
-            self.made += 1
-            return Ran(0, key(f"private{self.made}") + "\n", "")
-        if line == "wg pubkey":
-            return Ran(0, key("of " + base64.b64decode(text or "").decode().rstrip("-")) + "\n", "")
-        if line.startswith("wg show"):
-            return Ran(0, self._dump(), "") if self.up else Ran(1, "", "No such device")
-        if line.startswith("wg syncconf"):
-            self.configuration = Path(words[3]).read_text()
-        elif line.startswith("systemctl restart"):
+        if words[0] == "wg":
+            return self._wg(words, text)
+        if line.startswith("systemctl restart"):
             unit = (self.root / "etc/systemd/system/hybridops-fleet-mesh.service").read_text()
             self.up, self.configuration = True, (self.root / "etc/hybridops-fleet/mesh/fleet0.conf").read_text()
             self.addresses = [row.split()[3] for row in unit.splitlines() if "address add" in row]
@@ -82,6 +75,17 @@ class Node:
             self.addresses.remove(words[3])
         elif line.startswith("ip link set dev fleet0 mtu"):
             self.mtu = int(words[6])
+        return Ran(0, "", "")
+
+    def _wg(self, words: Sequence[str], text: str | None) -> Ran:
+        if words[1] == "genkey":
+            self.made += 1
+            return Ran(0, key(f"private{self.made}") + "\n", "")
+        if words[1] == "pubkey":
+            return Ran(0, key("of " + base64.b64decode(text or "").decode().rstrip("-")) + "\n", "")
+        if words[1] == "show":
+            return Ran(0, self._dump(), "") if self.up else Ran(1, "", "No such device")
+        self.configuration = Path(words[3]).read_text()
         return Ran(0, "", "")
 
     def _dump(self) -> str:

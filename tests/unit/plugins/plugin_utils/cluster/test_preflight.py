@@ -115,3 +115,17 @@ def test_many_pairs_do_not_make_a_wall_of_text() -> None:
     failed = {f"h{number}": [row(f"t{other}") for other in range(20)] for number in range(20)}
     text = said(failed)
     assert "and 12 more" in text and "h0, h1, h10, h11, h12 and 15 more cannot reach t0" in text
+
+
+def test_a_cluster_grows_by_who_is_not_in_it_yet_and_a_mesh_by_whom_others_do_not_know() -> None:
+    def grows(kind: str, network: str, **facts: Any) -> tuple[bool, bool]:
+        told = answer.answer([cloud("a", facts=seen(**facts))], answer.Wish(kind=kind, network=network))
+        return told["grows"], told["mesh_grows"]
+
+    here = {"kind": "swarm", "role": "manager", "ip": "10.0.0.1"}
+    assert grows("swarm", "auto") == (True, False)
+    assert grows("swarm", "auto", cluster=here) == (False, False)
+    assert grows("kubernetes", "auto", cluster={**here, "kind": "swarm"}) == (True, False)
+    assert grows("", "mesh") == (True, True)
+    assert grows("", "mesh", mesh=recorded("10.213.0.5")) == (False, False)
+    assert grows("swarm", "mesh", mesh=recorded("10.213.0.5")) == (True, False)
