@@ -42,7 +42,8 @@ routes:
   elements: dict
   returned: success
 mesh:
-  description: The node's record of its mesh, without any secret. V(null) when it is in none.
+  description: The node's record of its mesh, without any secret, and as C(silent) the peers that it has not spoken with since its interface came up.
+    V(null) when it is in none.
   type: dict
   returned: success
 cluster:

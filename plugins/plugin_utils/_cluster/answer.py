@@ -72,10 +72,10 @@ def answer(found: Sequence[Member], wish: Wish) -> dict[str, Any]:
 
 
 def _grows(found: Sequence[Member]) -> bool:
-    """Whether a member comes that another does not know yet, so that it has to be proved that they reach each other."""
+    """Whether it has to be proved that members reach each other: one does not know another yet, or has never spoken with it."""
     names = {one.name for one in found}
     known = [(one.name, one.seen.mesh) for one in found if one.seen]
-    return any(mesh is None or not names - {name} <= {peer.name for peer in mesh.peers} for name, mesh in known)
+    return any(mesh is None or not names - {name} <= {peer.name for peer in mesh.peers} or names & set(mesh.silent) for name, mesh in known)
 
 
 def _mesh(found: Sequence[Member], wish: Wish) -> mesh_plan.Plan:

@@ -248,6 +248,14 @@ def test_a_running_cluster_is_seen_with_its_role_and_address(tmp_path: Path) -> 
     assert facts.cluster(system) == {"kind": "kubernetes", "role": "control_plane", "ip": "10.213.0.5"}
 
 
+def test_peers_that_never_answered_are_told_silent(node: Node) -> None:
+    node.present()
+    assert (facts.mesh(node.system) or {})["silent"] == ["b", "c"]
+    said = f"{key('b')}\t1790000000\n{key('c')}\t0\n"
+    spoken = System(str(node.root), lambda words, text, timeout: Ran(0, said, ""))
+    assert (facts.mesh(spoken) or {})["silent"] == ["c"]
+
+
 def test_routes_leave_out_what_leads_everywhere_or_nowhere(tmp_path: Path) -> None:
     rows = [{"dst": "default", "dev": "eth0"}, {"dst": "10.0.0.0/24", "dev": "eth0"}, {"dst": "10.9.0.0/16", "dev": "docker0", "table": "77"},
             {"type": "local", "dst": "10.0.0.5", "dev": "eth0", "table": "local"}, {"dst": "fe80::/64", "dev": "eth0"},

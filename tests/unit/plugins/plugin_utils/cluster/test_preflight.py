@@ -129,3 +129,11 @@ def test_a_cluster_grows_by_who_is_not_in_it_yet_and_a_mesh_by_whom_others_do_no
     assert grows("", "mesh") == (True, True)
     assert grows("", "mesh", mesh=recorded("10.213.0.5")) == (False, False)
     assert grows("swarm", "mesh", mesh=recorded("10.213.0.5")) == (True, False)
+
+
+def test_members_that_never_spoke_are_proved_again() -> None:
+    """A run that failed half-way has written peers down; the next one must not take that for a proof."""
+    pair = [cloud("a", facts=seen(mesh=recorded("10.213.0.5", ("b", "10.213.0.6")))),
+            cloud("b", ip="203.0.113.2", facts=seen(mesh={**recorded("10.213.0.6", ("a", "10.213.0.5")), "silent": ["a"]}), domain="vpc-2")]
+    assert answer.answer(pair, answer.Wish())["mesh_grows"]
+    assert not answer.answer([pair[0]], answer.Wish(network="mesh"))["mesh_grows"]
