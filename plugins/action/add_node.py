@@ -62,7 +62,8 @@ class ActionModule(FleetModule):
         """The name the node has in the inventory already, else its own, else its own with its id. Those that join with it are
         named together: none of them is in the inventory yet while a loop goes on."""
         hosts = self._inventory_hosts(task_vars)
-        known = {(host.vars.get("fleet_cloud"), host.vars.get("fleet_id")): str(name) for name, host in hosts.items()}
+        known = {(host.vars.get("fleet_cloud"), host.vars.get("fleet_id")): str(name) for name, host in hosts.items()
+                 if not _renamed(host, str(name), node)}
         if (node["cloud"], node["id"]) in known:
             return known[node["cloud"], node["id"]]
         rows = {(row["cloud"], row["id"]): {**row, "tags": row.get("tags") or {}} for row in (node, *(self._task.args.get("among") or ()))}
@@ -72,3 +73,10 @@ class ActionModule(FleetModule):
 
     def _known(self, name: str, task_vars: Mapping[str, Any]) -> bool:
         return name in self._inventory_hosts(task_vars)
+
+
+def _renamed(host: Any, name: str, node: Mapping[str, Any]) -> bool:
+    """Whether the inventory has this node by a name of its own that is no longer its name: a machine that has just been bound. The
+    next run will read its new name, and what the operator keeps for that name must hold in this one too."""
+    told = host.vars.get("fleet_name")
+    return host.vars.get("fleet_id") == node["id"] and told == name and told != node["name"]

@@ -88,7 +88,7 @@ options:
   state_dir:
     description:
       - Folder in which runs are noted before they make anything, with their keys. Default E(HYBRIDOPS_FLEET_CONFORMANCE_DIR), else
-        C(~/.ansible/hybridops_fleet/conformance). A run's part of it is removed when nothing of it is left.
+        C(hybridops_fleet/conformance) in E(ANSIBLE_HOME) (C(~/.ansible)). A run's part of it is removed when nothing of it is left.
     type: path
   json:
     description: File for the report as JSON.

@@ -179,7 +179,8 @@ options:
     type: bool
     default: false
   key_dir:
-    description: Folder of the key ring of this controller. Default E(HYBRIDOPS_FLEET_KEY_DIR), else C(~/.ansible/hybridops_fleet/keys).
+    description: Folder of the key ring of this controller. Default E(HYBRIDOPS_FLEET_KEY_DIR), else
+      C(hybridops_fleet/keys) in E(ANSIBLE_HOME) (C(~/.ansible)).
     type: path
   progress_file:
     description:

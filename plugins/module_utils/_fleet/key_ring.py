@@ -8,15 +8,15 @@ import os
 import tempfile
 from collections.abc import Mapping
 
+from . import home
 from .errors import FleetError
 
 VARIABLE = "HYBRIDOPS_FLEET_KEY_DIR"
-DEFAULT = "~/.ansible/hybridops_fleet/keys"
 
 
 def folder(given: str | None, environ: Mapping[str, str]) -> str:
     """The key ring's folder: the one given, else the environment's, else the default."""
-    return os.path.expanduser(given or environ.get(VARIABLE) or DEFAULT)
+    return os.path.expanduser(given or environ.get(VARIABLE) or home.kept(environ, "keys"))
 
 
 def path_of(ring: str, cloud: str, name: str) -> str:

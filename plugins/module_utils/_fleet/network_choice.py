@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from .catalog import CatalogNetwork, meet, reach_rank
+from .errors import FleetError
 from .picks import ANOTHER, Pick, no_match, rejected, words
 from .requirement import FAMILIES, NetworkWish
 from .shape import Node
@@ -32,8 +33,20 @@ def pick_network(
         raise no_match("network", words(wish), misses, "catalog_info lists the networks of this cloud with their roles.")
     fits.sort(key=lambda fit: (fit.rank, fit.network.name, fit.network.id))
     best, *others = fits
+    _one_of_its_name(wish, best, others)
     return Pick(best.network, _because_network(wish, best.network, best.families),
                 rejected([f"{fit.label}: {_reached(fit.network, fit.families)}" for fit in others], misses)), best.families
+
+
+def _one_of_its_name(wish: NetworkWish, best: _Fit, others: Sequence[_Fit]) -> None:
+    """Nobody but the operator knows which of two networks of one name is meant, when a node on either is reached alike. Parts of
+    one network in several zones may share a name: the zone tells them apart."""
+    twins = [fit for fit in others if wish.name == fit.network.name == best.network.name and fit.rank == best.rank
+             and not (fit.network.zones and best.network.zones)]
+    if twins:
+        raise FleetError(
+            "choose the network", why=f"several are named {wish.name}: {', '.join(fit.network.id for fit in (best, *twins))}", code="no_match",
+            fix="Write the id of the one that is meant in its name's place; catalog_info lists them with what is behind them.")
 
 
 def places(

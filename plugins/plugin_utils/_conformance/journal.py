@@ -11,16 +11,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet import home
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
 VARIABLE = "HYBRIDOPS_FLEET_CONFORMANCE_DIR"
-DEFAULT = "~/.ansible/hybridops_fleet/conformance"
 _FILE = "run.json"
 
 
 def folder(given: str | None, environ: Mapping[str, str]) -> str:
     """Where runs are noted: the folder given, else the environment's, else the default."""
-    return os.path.expanduser(given or environ.get(VARIABLE) or DEFAULT)
+    return os.path.expanduser(given or environ.get(VARIABLE) or home.kept(environ, "conformance"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

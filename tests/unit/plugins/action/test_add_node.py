@@ -98,6 +98,13 @@ def test_a_node_that_is_there_keeps_its_name(add: Add) -> None:
     assert (result["name"], result["changed"]) == ("database", False)
 
 
+def test_a_machine_that_was_bound_since_the_inventory_was_read_has_its_new_name(add: Add) -> None:
+    result = add({"r1-u07": {"fleet_cloud": "rack", "fleet_id": "SN-1", "fleet_name": "r1-u07"}}, node=NODE)
+    assert (result["name"], result["changed"]) == ("db-1", True)
+    chosen = add({"SN-1": {"fleet_cloud": "rack", "fleet_id": "SN-1", "fleet_name": "r1-u07"}}, node=NODE)
+    assert (chosen["name"], chosen["changed"]) == ("SN-1", False), "a name of the operator's choice stays"
+
+
 def test_a_name_that_is_taken_gets_another(add: Add) -> None:
     for result in (add({"db-1": {"fleet_cloud": "rack", "fleet_id": "SN-2"}}, node=NODE), add({}, ("db-1",), node=NODE)):
         assert result["name"] != "db-1"

@@ -46,8 +46,9 @@ class Offers:
         return Catalog(tuple(images), tuple(flavors), tuple(networks), tuple(zones))
 
     def images(self, names: Sequence[str]) -> list[CatalogImage]:
-        """Images listed to this project; those named by id also when they are not (community, hidden)."""
-        rows = self.listing("image", "/images", "images", {"limit": PAGE, "status": "active"})
+        """Images listed to this project, also those that cannot be used now (deactivated, still uploading): who asks for one learns why.
+        Those named by id are read also when they are not listed (community, hidden)."""
+        rows = self.listing("image", "/images", "images", {"limit": PAGE})
         listed = {row.get("id") for row in rows}
         for name in names:
             if _UUID.fullmatch(name) and name not in listed:

@@ -56,6 +56,7 @@ def test_the_folder() -> None:
     assert key_ring.folder("/given", {key_ring.VARIABLE: "/env"}) == "/given"
     assert key_ring.folder(None, {key_ring.VARIABLE: "/env"}) == "/env"
     assert key_ring.folder(None, {}).endswith("/.ansible/hybridops_fleet/keys")
+    assert key_ring.folder(None, {"ANSIBLE_HOME": "/runner"}) == "/runner/hybridops_fleet/keys"
 
 
 def test_two_lines_of_one_key() -> None:

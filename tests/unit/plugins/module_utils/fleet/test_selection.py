@@ -3,6 +3,7 @@
 """What is chosen for a requirement, why, and what an error says when nothing fits."""
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -290,6 +291,17 @@ def test_the_reason_and_what_was_not_taken() -> None:
     assert pick.rejected == (
         "tenant: ipv4 floating (floating): tenant is floating",
         "inside: gives no address that is reached from outside (ipv4: inside is private)")
+
+
+def test_of_two_networks_of_one_name_the_operator_says_which() -> None:
+    twins = [network("net", id="a"), network("net", id="b"), network("other")]
+    assert "several are named net: a, b; Write the id" in error(pick_network, NetworkWish(name="net"), twins).replace(". ", "; ")
+    assert pick_network(NetworkWish(name="b"), twins)[0].item.id == "b"
+    assert pick_network(NetworkWish(), twins)[0].item.id == "a"
+    reached = dataclasses.replace(PRIVATE, name="tenant")
+    assert pick_network(NetworkWish(name="tenant"), [reached, FLOATING])[0].item is FLOATING, "only one of them fits"
+    parts = [network("net", id="a", zones=("z1",)), network("net", id="b", zones=("z2",))]
+    assert pick_network(NetworkWish(name="net"), parts)[0].item.id == "a", "parts of one network, a zone each"
 
 
 def test_networks_in_zones() -> None:
