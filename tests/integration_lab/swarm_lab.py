@@ -75,7 +75,8 @@ class Swarm:
             book = str(self.folder / "play.yml")
         environment = {
             **os.environ, "HOME": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_HOME": str(self.folder / ".ansible"), "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_FORKS": "10", "LC_ALL": "C.UTF-8"}
+            "ANSIBLE_HOME": str(self.folder / ".ansible"), "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_FORKS": "10", "ANSIBLE_TIMEOUT": "60",
+            "LC_ALL": "C.UTF-8"}
         program = Path(sys.executable).with_name("ansible-playbook")
         given = {"fleet_cluster": "swarm", **variables}
         began = time.monotonic()
