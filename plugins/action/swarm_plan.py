@@ -45,8 +45,8 @@ class ActionModule(ActionBase):
         if self.given["purpose"] == "restore":
             return {"node": swarm_plan.restore_node(self.given["members"], _address_of(str(self.given["copy"])))}
         hosts = self.vars.get("hostvars") or {}
-        seen = {row["name"]: (plain(hosts[row["name"]].get(self.given["registered"])) or {}).get("swarm") for row in self.given["members"]}
-        silent = [name for name, facts in seen.items() if facts is None]
+        seen = {str(row["name"]): (plain(hosts[row["name"]].get(self.given["registered"])) or {}).get("swarm") or {} for row in self.given["members"]}
+        silent = [name for name, facts in seen.items() if not facts]
         if silent:
             raise FleetError(f"{', '.join(silent)}: not looked at", why="a host failed or is not in this run", code="unreachable",
                              fix="A swarm is set up in one run over all of its members, without --limit.")

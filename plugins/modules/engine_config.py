@@ -25,7 +25,7 @@ options:
     required: true
   state:
     description:
-      - V(present) writes, V(absent) takes out of C(daemon.json) what came from here.
+      - V(present) writes, V(absent) takes out of C(daemon.json) what came from here, or removes containerd's configuration if it came from here.
       - V(restarted) starts the engine anew and waits for it; where it does not start with new settings, the former ones come back and the task fails.
     type: str
     choices: [present, absent, restarted]
@@ -101,7 +101,7 @@ def main() -> None:
             done = engine_write.docker(system, settings, module.check_mode)
             path = engine_look.DAEMON
         elif given["state"] == "absent":
-            done, path = engine_write.Written(False, "", ""), engine_look.CONTAINERD
+            done, path = engine_write.no_containerd(system, module.check_mode), engine_look.CONTAINERD
         else:
             done = engine_write.containerd(system, settings, json.loads(given["registry_hosts"]), module.check_mode)
             path = engine_look.CONTAINERD

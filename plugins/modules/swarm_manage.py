@@ -97,11 +97,12 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._cluster.swarm_loo
 
 def act(manager: Manager, given: dict[str, Any], check: bool) -> list[str]:
     """Everything that is asked for, in the order in which it makes sense. Raises SwarmError, DockerError."""
+    names = {one["id"]: one["hostname"] for one in manager.nodes()}
     done = manager.settle(given["nodes"], check)
     for name, words in (("drained", "{} is drained"), ("demoted", "{} is a worker"), ("removed", "{} is out of the swarm"),
                         ("activated", "{} is at work again")):
         step = {"drained": manager.drain, "demoted": manager.demote, "removed": manager.remove, "activated": manager.activate}[name]
-        done += [words.format(which) for which in given[name] if step(which, check)]
+        done += [words.format(names.get(which, which)) for which in given[name] if step(which, check)]
     done += manager.swarm(given["autolock"], check, given["rotate"])
     if given["ready"] and not check:
         waiting = manager.ready(given["ready"])

@@ -27,7 +27,7 @@ TREE = next((parent.parent for parent in Path(__file__).parents if parent.name =
 IMAGE = r"""
 set -e
 mkdir -p /tmp/image/bin /tmp/image/etc && cp /bin/busybox /tmp/image/bin/ && ln -sf busybox /tmp/image/bin/sh
-for program in /usr/bin/getent; do
+for program in /usr/bin/getent /usr/bin/curl; do
   for file in $program $(ldd $program | grep -o '/[^ ]*') /lib/x86_64-linux-gnu/libnss_dns.so.2 /lib/x86_64-linux-gnu/libresolv.so.2; do
     mkdir -p /tmp/image$(dirname $file) && cp -L $file /tmp/image$file
   done
@@ -36,7 +36,7 @@ echo 'hosts: dns' >/tmp/image/etc/nsswitch.conf
 tar -C /tmp/image -c . | docker import - web:1 >/dev/null
 rm -rf /tmp/image
 """
-"""A web server, a client and a resolver; no registry is reached from a host."""
+"""A web server, a client and a resolver; no registry is reached from a host. busybox itself cannot resolve names, not even numbers."""
 NEWER = r"""
 set -e
 mkdir -p /srv/mirror && cd /srv/mirror
@@ -75,7 +75,8 @@ class Swarm:
             book = str(self.folder / "play.yml")
         environment = {
             **os.environ, "HOME": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_HOME": str(self.folder / ".ansible"), "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_FORKS": "10", "LC_ALL": "C.UTF-8"}
+            "ANSIBLE_HOME": str(self.folder / ".ansible"), "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_FORKS": "10", "ANSIBLE_TIMEOUT": "60",
+            "LC_ALL": "C.UTF-8"}
         program = Path(sys.executable).with_name("ansible-playbook")
         given = {"fleet_cluster": "swarm", **variables}
         began = time.monotonic()
@@ -133,7 +134,7 @@ class Swarm:
         out = self.root(name, """
           id=$(docker ps -q --filter label=com.docker.swarm.service.name=client | head -1)
           for address in $(docker exec $id /usr/bin/getent ahostsv4 web | awk '$2 == "STREAM" {print $1}'); do
-            echo known; docker exec $id /bin/busybox wget -T 4 -q -O - http://$address/index.html >/dev/null 2>&1 && echo answers
+            echo known; docker exec $id /usr/bin/curl -s -m 4 http://$address/index.html >/dev/null && echo answers
           done""", check=False)
         return out.count("known"), out.count("answers")
 

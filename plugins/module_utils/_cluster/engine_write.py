@@ -20,6 +20,7 @@ from .engine_look import CONTAINERD, DAEMON, STATE, WAITING
 RELOADED = {"debug", "labels", "live-restore", "registry-mirrors", "insecure-registries", "max-concurrent-downloads", "max-concurrent-uploads",
             "max-download-attempts", "runtimes", "default-runtime", "features", "shutdown-timeout", "log-level"}
 """Settings of dockerd that it takes over without a restart."""
+OURS = "# Written by role hybridops.fleet.container_engine.\n"
 OWN = STATE + "/engine.json"
 """Names of the settings of daemon.json that come from us, so that one which is no longer wanted goes."""
 
@@ -66,7 +67,7 @@ def containerd(system: System, wanted: Mapping[str, Any], hosts: Mapping[str, An
     """containerd's whole configuration, and a hosts.toml for each registry (``hosts``: registry -> its content). Raises EngineError, OSError."""
     before, changed = system.text(CONTAINERD), False
     try:
-        after = "# Written by role hybridops.fleet.container_engine.\n" + toml.text(wanted)
+        after = OURS + toml.text(wanted)
         files = {f"/etc/containerd/certs.d/{name}/hosts.toml": toml.text(content) for name, content in hosts.items()}
     except ValueError as problem:
         raise EngineError(str(problem)) from None
@@ -81,6 +82,16 @@ def containerd(system: System, wanted: Mapping[str, Any], hosts: Mapping[str, An
     if not check:
         _put(system, CONTAINERD, after, before, "containerd", restart=True)
     return Written(True, before, after, restart=True)
+
+
+def no_containerd(system: System, check: bool) -> Written:
+    """Its configuration goes where it came from here."""
+    before = system.text(CONTAINERD)
+    if not before.startswith(OURS):
+        return Written(False, before, before)
+    if not check:
+        os.unlink(system.real(CONTAINERD))
+    return Written(True, before, "")
 
 
 def _judge(system: System, text: str) -> None:

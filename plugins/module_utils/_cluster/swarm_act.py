@@ -107,6 +107,9 @@ class Manager:
     def __init__(self, docker: Docker, seconds: float) -> None:
         self._docker, self._seconds = docker, seconds
 
+    def nodes(self) -> list[dict[str, Any]]:
+        return nodes(self._docker)
+
     def node(self, which: str) -> dict[str, Any] | None:
         """By id, host name or address; None when there is none. Of several with one name the one that is ready."""
         found = [one for one in nodes(self._docker) if which in (one["id"], one["hostname"], one["address"])]

@@ -218,7 +218,7 @@ def _speaker(members: Sequence[Member]) -> Member | None:
         raise FleetError("the members are in different swarms: " + ", ".join(f"{name} in {number[:12]}" for number, name in swarms.items()),
                          code="foreign", fix="Take the nodes of one of them out of it (playbook cluster_reset with --limit), then run again.")
     leaders = [one for one in able if any(row["leader"] and row["id"] == one.seen.get("id") for row in one.seen.get("nodes") or ())]
-    return (leaders or able or [None])[0]
+    return next(iter([*leaders, *able]), None)
 
 
 def _step(one: Member, known: Mapping[str, Any]) -> str:

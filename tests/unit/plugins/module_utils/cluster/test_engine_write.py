@@ -101,6 +101,14 @@ def test_containerd_is_written_once_and_registries_need_no_restart(node: Node) -
     assert not engine_write.containerd(node.system, {"version": 2}, {}, False).changed
     other = engine_write.containerd(node.system, {"version": 2}, {"quay.io": {}}, False)
     assert other.changed and not other.restart
+    assert engine_write.no_containerd(node.system, False).changed and not (node.folder / "etc/containerd/config.toml").exists()
+
+
+def test_a_configuration_of_containerd_that_others_wrote_stays(node: Node) -> None:
+    path = node.folder / "etc/containerd/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("version = 2\n")
+    assert not engine_write.no_containerd(node.system, False).changed and path.exists()
 
 
 def test_networks_that_containers_made_are_not_the_nodes_own(node: Node) -> None:
