@@ -62,6 +62,17 @@ def test_a_step_that_failed_is_taken_back_and_done_again(tmp_path: Path) -> None
     assert not list((tmp_path / "run").glob("*.yaml")) and TOKEN not in " ".join(programs.ran)
 
 
+def test_an_upgrade_that_failed_is_no_reason_to_reset(tmp_path: Path) -> None:
+    system, programs = node(tmp_path, **{"kubeadm upgrade": Ran(1, "", "error: not enough room")})
+    with pytest.raises(kube_work.KubeadmError, match="kubeadm upgrade apply: error: not enough room"):
+        kube_work.upgrade(system, "1.34.3", True, ["x"], 5)
+    assert programs.ran[-1] == "kubeadm upgrade apply v1.34.3 --yes --ignore-preflight-errors=x"
+    assert kube_look.look(system)["step"] == {"step": "upgrade", "finished": False}
+    programs.answers = {}
+    kube_work.make(system, "join", "", 5)
+    assert "kubeadm reset --force" not in programs.ran
+
+
 def test_a_ticket(tmp_path: Path) -> None:
     command = f"kubeadm join 127.0.0.1:7443 --token {TOKEN} --discovery-token-ca-cert-hash sha256:ff"
     system, _programs = node(tmp_path, **{"kubeadm_--kubeconfig": Ran(0, command, ""), "kubeadm_init_phase": Ran(0, f"[upload-certs]\n{KEY}\n", "")})
