@@ -281,7 +281,7 @@ def test_the_next_version(site: Site) -> None:
 def test_a_reset_leaves_nothing(site: Site) -> None:
     rest = ("lead-2", "lead-3", "work-1")
     assert "Nothing was changed" in site.run(*rest, ok=False, kubernetes_state="absent")
-    site.run(*rest, kubernetes_state="absent", kubernetes_confirm_reset="lab")
+    site.run(*rest, kubernetes_state="absent", kubernetes_confirmed="lab")
     assert {name: site.root(name, LEFT) for name in rest} == dict.fromkeys(rest, "")
     assert not site.kubeconfig.exists()
-    assert changed(site.run(*rest, kubernetes_state="absent", kubernetes_confirm_reset="lab")) == dict.fromkeys(rest, 0)
+    assert changed(site.run(*rest, kubernetes_state="absent", kubernetes_confirmed="lab")) == dict.fromkeys(rest, 0)
