@@ -140,7 +140,8 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "hardening_runs", "hardening_fleet", "kubernetes")
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "kubernetes", "hardening_runs",
+                  "hardening_fleet")
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
 
@@ -159,6 +160,14 @@ class Runner:
     def firewall(self) -> None:
         """Role firewall on a booted rack: real traffic, refusals, the switch, restore."""
         self.on_lab("firewall", [], "tests/integration_lab/test_firewall.py", only="metal")
+
+    def mesh(self) -> None:
+        """Role mesh over two clouds behind NAT and a rack: real traffic, members that come and go, keys, reboot, the preflight, the firewall."""
+        self.on_lab("mesh", [], "tests/integration_lab/test_mesh.py", only="ec2,gce,metal")
+
+    def swarm(self) -> None:
+        """Docker Swarm on hardened booted hosts: made, used, drained, upgraded, broken, grown, backed up and restored."""
+        self.on_lab("swarm", [], "tests/integration_lab/test_swarm.py", only="metal")
 
     def provision(self) -> None:
         """Two nodes on every cloud through all eight steps, again, away again, and killed in between."""
@@ -233,7 +242,9 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "ssh_hardening": Runner.ssh_hardening,
     "firewall": Runner.firewall,
     "hosts": Runner.hosts,
+    "mesh": Runner.mesh,
     "provision": Runner.provision,
+    "swarm": Runner.swarm,
     "hardening": Runner.hardening,
     "kubernetes": Runner.kubernetes,
     "molecule": Runner.molecule,

@@ -67,16 +67,18 @@ class ActionModule(NodeCalls, ActionBase):
         if unknown:
             raise FleetError(f"{self.host}: container_engine_users names accounts that do not exist: {', '.join(unknown)}", code="argument",
                              fix="Make them first, or take them out of the list.")
+        others = [name for name in entry.get("others", {}).get(options["source"], ())
+                  if name in (facts.get("packages") or {}).get("installed", {}) and not options.get("packages")]
         held = (facts.get("packages") or {}).get("held") or ()
-        return {"changed": False, "facts": facts, "packages": names, "unlisted": _unlisted(facts),
+        return {"changed": False, "facts": facts, "packages": names, "names": bare, "unlisted": _unlisted(facts),
+                "outdated": bool(others) or engine_plan.outdated(facts, bare[0], str(options.get("version") or "")),
                 "repository": engine_plan.repository(facts, entry, options),
                 "unheld": [name for name in bare if name not in held], "present": bool(facts[options["engine"]]["version"]),
-                "others": [name for name in entry.get("others", {}).get(options["source"], ())
-                           if name in (facts.get("packages") or {}).get("installed", {})]}
+                "others": others, "clustered": facts["docker"]["swarm"] != "inactive" or bool(facts.get("kubernetes"))}
 
     def _listed(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """The facts once the package manager has lists; in check mode nothing is fetched."""
-        if self._task.check_mode or not _unlisted(facts):
+        """The facts once the package manager has lists; in check mode nothing is fetched. A vendor's lists come with its repository."""
+        if self._task.check_mode or not _unlisted(facts) or self.given["options"]["source"] == "vendor":
             return facts
         self.node_module("ansible.builtin.apt", {"update_cache": True, "lock_timeout": 300})
         return self._look()

@@ -110,6 +110,15 @@ hosts:
     - Without C(run_once) the host's own are set as facts.
   type: dict
   returned: success
+grows:
+  description: Whether a member comes into the mesh that another one does not know yet.
+  type: bool
+  returned: success
+comers:
+  description: Members that are not in the mesh yet.
+  type: list
+  elements: str
+  returned: success
 mesh:
   description: What each node is to have of the mesh, by its name. Empty without a mesh.
   type: dict

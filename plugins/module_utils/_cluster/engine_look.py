@@ -42,7 +42,7 @@ def _architecture(system: System) -> str:
 
 def _packages(system: System, names: Sequence[str]) -> dict[str, Any]:
     """Version and whether it is held, of those that are installed; and which of the others exist at all."""
-    told: dict[str, Any] = {"installed": {}, "held": [], "known": []}
+    told: dict[str, Any] = {"installed": {}, "held": [], "known": [], "candidates": {}}
     if not names:
         return told
     if system.has("dpkg-query"):
@@ -53,8 +53,9 @@ def _packages(system: System, names: Sequence[str]) -> dict[str, Any]:
                 told["installed"][name] = version
             if want == "hold":
                 told["held"].append(name)
-        shown = system.run(["apt-cache", "--no-generate", "show", "--no-all-versions", *names])
-        told["known"] = sorted(set(re.findall(r"^Package: (\S+)$", shown.out, re.MULTILINE)) & set(names))
+        policy = system.run(["apt-cache", "policy", *names]).out
+        told["candidates"] = dict(re.findall(r"^(\S+):\n  Installed: .*\n  Candidate: (?!\(none\))(\S+)$", policy, re.MULTILINE))
+        told["known"] = sorted(told["candidates"])
     elif system.has("rpm"):
         ran = system.run(["rpm", "-q", "--qf", "%{NAME} %{EPOCH}:%{VERSION}-%{RELEASE}\n", *names])
         told["installed"] = dict(line.split(" ", 1) for line in ran.out.splitlines() if re.match(r"^\S+ \S+:\S+$", line))

@@ -86,22 +86,21 @@ def answer(sockets: list[tuple[Port, socket.socket]], nonce: str, name: str, sec
     """Answer until the time is over."""
     ends = time.monotonic() + seconds
     question, reply = _question(nonce), GREETING + name.encode()[:255] + b"\n"
-    control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    control.bind(_control(nonce))
-    selector = selectors.DefaultSelector()
-    selector.register(control, selectors.EVENT_READ, CONTROL)
-    for port, one in sockets:
-        selector.register(one, selectors.EVENT_READ, port)
-    while time.monotonic() < ends:
-        for key, _events in selector.select(min(1.0, max(0.0, ends - time.monotonic()))):
-            one = key.fileobj
-            assert isinstance(one, socket.socket)
-            if key.data == CONTROL:
-                return
-            try:
-                _one(one, key.data, selector, question, reply)
-            except OSError:
-                continue
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as control, selectors.DefaultSelector() as selector:
+        control.bind(_control(nonce))
+        selector.register(control, selectors.EVENT_READ, CONTROL)
+        for port, one in sockets:
+            selector.register(one, selectors.EVENT_READ, port)
+        while time.monotonic() < ends:
+            for key, _events in selector.select(max(0.0, ends - time.monotonic())):
+                one = key.fileobj
+                assert isinstance(one, socket.socket)
+                if key.data == CONTROL:
+                    return
+                try:
+                    _one(one, key.data, selector, question, reply)
+                except OSError:
+                    continue
 
 
 def _one(one: socket.socket, port: Port | None, selector: selectors.BaseSelector, question: bytes, reply: bytes) -> None:
@@ -179,7 +178,7 @@ def probe_all(targets: Iterable[Target], served: set[tuple[str, str, int]], nonc
     """One row for each target that did not answer as it should, with why. served: (name, protocol, port) of what something else listens on."""
     with ThreadPoolExecutor(WORKERS) as pool:
         rows = list(pool.map(lambda target: (target, _probe(target, (target.name, target.protocol, target.port) in served, nonce, seconds)), targets))
-    return [{"name": target.name, "address": target.address, "protocol": target.protocol, "port": target.port, "why": why}
+    return [{"name": target.name, "address": target.address, "protocol": target.protocol, "port": target.port, "size": target.size, "why": why}
             for target, why in rows if why]
 
 

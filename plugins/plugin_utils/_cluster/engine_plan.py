@@ -3,6 +3,7 @@
 """What a node's container engine is to be: packages, where from, settings. Pure."""
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 
 from . import free_networks
 
+KEYRING = "/etc/apt/keyrings/hybridops-fleet-engine.asc"
 CRI = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}
 IMAGES = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.images"}
 
@@ -36,8 +38,16 @@ def packages(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mappin
     return [name + (("=" if facts.get("manager") == "apt" else "-") + version if version and place == 0 else "") for place, name in enumerate(names)]
 
 
+def outdated(facts: Mapping[str, Any], name: str, version: str) -> bool:
+    """Whether that package is there in another version than asked for; without a version, than the newest that can be had."""
+    told = facts.get("packages") or {}
+    installed = str((told.get("installed") or {}).get(name) or "")
+    wanted = version or str((told.get("candidates") or {}).get(name) or "")
+    return bool(installed and wanted and not fnmatch.fnmatch(installed, wanted))
+
+
 def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
-    """The vendor's repository: url, suite, components, key (address or text), as the operator or the data say; {} for the distribution's packages."""
+    """The vendor's repository: url, key (address or text) and apt's line, as the operator or the data say; {} for the distribution's packages."""
     if options["source"] != "vendor":
         return {}
     told = facts.get("os") or {}
@@ -45,10 +55,16 @@ def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapp
     found = {name: str(given.get(name) or entry.get("repository", {}).get(name, "")) for name in ("url", "suite", "components", "key", "options")}
     for name, value in found.items():
         found[name] = value.replace("{codename}", str(told.get("codename", ""))).replace("{version}", str(told.get("version", "")).split(".")[0])
+    if "trusted=yes" in found["options"]:  # an unsigned mirror, as the operator says
+        found["key"] = ""
     if not found["url"]:
         raise FleetError("container engine", why="no repository of the vendor is known for this distribution", code="argument",
                          fix="Give container_engine_repository.url.")
-    return found
+    if found["suite"].endswith("/"):  # a flat repository, which has none
+        found["components"] = ""
+    signed = ["signed-by=" + KEYRING] if found["key"] else []
+    words = ["deb", f"[{' '.join([*signed, found['options']]).strip()}]", found["url"], found["suite"], found["components"]]
+    return {"url": found["url"], "key": found["key"], "line": " ".join(word for word in words if word not in ("", "[]"))}
 
 
 # ---------------------------------------------------------------------------------------------------- settings of Docker

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Sequence
 
+from ..._cluster import record
 from ..system import System
 from . import accounts, firewall, kernel, network, ssh, sshd, units, workloads
 
@@ -34,6 +35,7 @@ def gather(system: System, sysctl: Sequence[str], programs: Sequence[str], paths
         "listening": lambda: network.listening(system),
         "nft_tables": lambda: network.tables(system),
         "firewall": lambda: firewall.about(system),
+        "mesh": lambda: record.read(system),
         "programs": lambda: [name for name in programs if system.has(name)],
         "paths": lambda: [path for path in paths if system.exists(path)],
     }

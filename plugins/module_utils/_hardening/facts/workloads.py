@@ -40,7 +40,7 @@ def found(facts: dict[str, Any], system: System) -> dict[str, str]:
         seen["swarm"] = "/var/lib/docker/swarm holds a member's state"
     if system.exists("/var/lib/kubelet/config.yaml") or system.exists("/etc/kubernetes/kubelet.conf"):
         seen.setdefault("kubernetes", "the node has a kubelet's configuration")
-    if any(row["name"].startswith("wg") for row in facts.get("networks") or []):
+    if any(row["name"].startswith(("wg", "fleet")) for row in facts.get("networks") or []):
         seen["mesh"] = "it has a WireGuard interface"
     outside = [row["name"] for row in facts.get("networks") or [] if row["outside"] and row["addresses"]]
     forwards = [family for family, on in (facts.get("forwarding") or {}).items() if on]

@@ -15,7 +15,7 @@ from ..decision import Facts, Options
 from . import rules
 from .inventory import Inventory
 from .places import Own, is_container, own, places
-from .policy import ANYWHERE, EVERYWHERE, Opening, Place
+from .policy import ANYWHERE, EVERYWHERE, Opening, Place, networks
 
 PUBLISHER = "docker-proxy"
 DEFAULT_MESH_PORT = 51820
@@ -43,7 +43,7 @@ class Openings:
 
     def all(self, rate: int, guarded: bool) -> tuple[Opening, ...]:
         """rate: new ssh connections of one source in a minute, 0 for any. guarded: published ports are let in by rules only."""
-        found = [*self.ssh(rate), *self.of_members(), *self.of_mesh()]
+        found = [*self.ssh(rate), *self.of_members(), *self.of_mesh(), *self.of_record()]
         for rule in rules.parse(self._given.get("rules")):
             found += self.of_rule(rule)
         return tuple(found if guarded else [*found, *self.published()])
@@ -92,6 +92,19 @@ class Openings:
                                         f"({', '.join(hidden[:3])}); the mesh answers to its members' keys only")
             found = ANYWHERE
         return [Opening("mesh", "udp", port, None, found)]
+
+    def of_record(self) -> list[Opening]:
+        """Where nobody tells members: those that the host's own mesh knows, so that a run on one host alone does not cut it off."""
+        mesh = self._facts.get("mesh") or {}
+        peers = mesh.get("peers") or ()
+        if self.members or not peers:
+            return []
+        self.inventory.notes.append(f"no members are told; those of the mesh '{mesh['cluster']}' are let in, as the host has them written down")
+        ends = [str(peer["endpoint"]).rpartition(":")[0].strip("[]") for peer in peers]
+        known = all(rules.is_network(end) for end in ends)
+        return [Opening("members by the mesh", None, sources=networks(str(peer[family]) for peer in peers for family in ("ipv4", "ipv6")),
+                        places=places("mesh", self.mine, self._mesh_names)),
+                Opening("mesh", "udp", int(mesh["port"]), None, networks(ends) if known else ANYWHERE)]
 
     def of_rule(self, rule: rules.Rule) -> list[Opening]:
         where = f"fleet_firewall_rules, rule '{rule.name}'"

@@ -101,7 +101,12 @@ def test_a_distribution_is_known_by_what_it_is_like() -> None:
 def test_a_mirror_takes_the_place_of_the_vendors_repository() -> None:
     entry = DATA["debian"]
     told = engine_plan.repository(facts(), entry, options(source="vendor", repository={"url": "file:///srv/mirror/{codename}", "suite": "./"}))
-    assert told["url"] == "file:///srv/mirror/trixie" and told["suite"] == "./" and told["key"].startswith("https://")
+    assert told["line"] == f"deb [signed-by={engine_plan.KEYRING}] file:///srv/mirror/trixie ./" and told["key"].startswith("https://")
+    own = engine_plan.repository(facts(), entry, options(source="vendor"))
+    assert own["line"] == f"deb [signed-by={engine_plan.KEYRING}] https://download.docker.com/linux/debian trixie stable"
+    mirror = {"url": "file:///m", "suite": "./", "options": "trusted=yes"}
+    unsigned = engine_plan.repository(facts(), entry, options(source="vendor", repository=mirror))
+    assert unsigned["line"] == "deb [trusted=yes] file:///m ./" and not unsigned["key"]
     assert engine_plan.repository(facts(), entry, options()) == {}
 
 

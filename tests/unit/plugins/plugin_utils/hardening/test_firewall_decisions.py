@@ -238,3 +238,27 @@ def test_switched_off_by_name() -> None:
     assert "echo-request" not in given.table(TWO_FACTS, given.options(TWO, switches={"ping": False}))
     assert " log " not in given.table(TWO_FACTS, given.options(TWO, switches={"log": False}))
     assert "limit rate over 60/minute" in given.table(TWO_FACTS, given.options(TWO, switches={"ssh_rate": True}))
+
+
+MESH = {"cluster": "fleet", "port": 51820, "peers": [
+    {"name": "far", "ipv4": "10.213.0.7", "ipv6": "fd00::7", "endpoint": "198.51.100.9:51820"},
+    {"name": "far6", "ipv4": "10.213.0.8", "ipv6": "fd00::8", "endpoint": "[2001:db8::9]:51820"}]}
+
+
+def test_a_run_on_one_host_alone_does_not_cut_its_mesh_off() -> None:
+    seen = given.facts(("eth0", ("198.51.100.1/24",)), ("fleet0", ("10.213.0.1/16",)), mesh=MESH)
+    me = given.host(given.address("198.51.100.1", "public"))
+    text = given.table(seen, given.options(me, mesh_interfaces=["fleet*"]))
+    assert rules(text, "mesh") == ['ip saddr 198.51.100.9 udp dport 51820 accept comment "mesh"',
+                                   'ip6 saddr 2001:db8::9 udp dport 51820 accept comment "mesh"']
+    assert any("10.213.0.7" in rule and 'fleet' in rule for rule in rules(text, "members by the mesh")), text
+    hidden = {**MESH, "peers": [{**MESH["peers"][0], "endpoint": ""}]}  # type: ignore[dict-item]
+    text = given.table({**seen, "mesh": hidden}, given.options(me, mesh_interfaces=["fleet*"]))
+    assert rules(text, "mesh") == ['udp dport 51820 accept comment "mesh"']
+
+
+def test_members_that_are_told_go_before_what_the_mesh_knows() -> None:
+    seen = given.facts(("eth0", ("198.51.100.1/24",)), ("fleet0", ("10.213.0.1/16",)), mesh=MESH)
+    other = given.host(given.address("198.51.100.20", "public"))
+    text = given.table(seen, given.options(given.host(given.address("198.51.100.1", "public")), others={"b": other}, members=["b"], mesh_port=51820))
+    assert rules(text, "mesh") == ['ip saddr 198.51.100.20 udp dport 51820 accept comment "mesh"']

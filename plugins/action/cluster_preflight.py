@@ -1,0 +1,73 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether all members of a cluster reach each other: planned and judged on the controller, once for all of them."""
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import member, ports, preflight
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
+
+LISTENED, PROBED, SEEN = "fleet_preflight_listened", "fleet_preflight_probed", "fleet_cluster_seen"
+
+
+class ActionModule(ActionBase):
+    """Documented in plugins/modules/cluster_preflight.py."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self.vars: dict[str, Any] = task_vars or {}
+        _checked, given = self.validate_argument_spec(argument_spec={
+            "step": {"type": "str", "choices": ["plan", "judge"], "required": True},
+            "stage": {"type": "str", "choices": ["underlay", "cluster"], "default": "cluster"},
+            "kind": {"type": "str", "choices": ["", "swarm", "kubernetes"], "default": ""},
+            "members": {"type": "dict", "required": True},
+            "ports": {"type": "list", "elements": "dict", "default": []},
+        })
+        self.given: dict[str, Any] = plain(given)
+        try:
+            return {**result, "changed": False, **(self._plan() if self.given["step"] == "plan" else self._judge())}
+        except FleetError as failure:
+            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+
+    def _plan(self) -> dict[str, Any]:
+        told = self.given["members"]
+        if self.given["stage"] == "underlay":
+            plan = preflight.underlay(told["mesh"], told["comers"])
+        else:
+            hosts = {name: {"ip": facts["fleet_cluster_ip"], "ips": facts["fleet_cluster_ips"], "via": told["via"], "mtu": facts["fleet_cluster_mtu"]}
+                     for name, facts in told["hosts"].items()}
+            roles = {name: str(facts["fleet_cluster_role"]) for name, facts in told["hosts"].items()}
+            plan = preflight.cluster(hosts, roles, ports.needed(self.given["kind"], self.given["ports"]))
+        return {"nonce": secrets.token_hex(8), "listen": plan.listen, "probe": plan.probe, "probes": sum(map(len, plan.probe.values()))}
+
+    def _judge(self) -> dict[str, Any]:
+        hosts: Mapping[str, Mapping[str, Any]] = self.vars.get("hostvars") or {}
+        told, failed, listening, places, silent = self.given["members"], {}, {}, {}, []
+        for name in told["hosts"]:
+            listened, probed = plain(hosts[name].get(LISTENED)) or {}, plain(hosts[name].get(PROBED)) or {}
+            if "ports" not in listened or "failed_probes" not in probed:
+                silent.append(name)
+                continue
+            failed[name], listening[name] = probed["failed_probes"], listened["ports"]
+        if any(failed.values()):
+            for name, facts in told["hosts"].items():
+                seen = plain(hosts[name].get(SEEN)) or {}
+                one = member.read(name, {key: plain(hosts[name].get(key)) for key in member.READ}, seen if "interfaces" in seen else None)
+                outside = tuple(address.ip for address in one.addresses if address.role in ("public", "floating", "external"))
+                places[name] = preflight.Place(one.provider, one.cloud, one.security_groups, bool(seen.get("firewall")),
+                                               outside if told["via"] == "mesh" else (str(facts["fleet_cluster_ip"]),))
+        mesh = told["mesh"] if self.given["stage"] == "cluster" and told["via"] == "mesh" else {}
+        failure = preflight.judge(failed, listening, places, silent, mesh)
+        if failure:
+            raise failure
+        return {"msg": f"{len(failed)} members reach each other"}

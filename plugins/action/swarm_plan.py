@@ -1,0 +1,105 @@
+# Copyright: HybridOps contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What each node of a swarm has to do: decided on the controller, for all at once, from what module swarm_facts told of each."""
+from __future__ import annotations
+
+import json
+import tarfile
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.hybridops.fleet.plugins.module_utils._cluster.swarm_look import bare
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import inventory, swarm_plan
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
+
+
+class ActionModule(ActionBase):
+    """Documented in plugins/modules/swarm_plan.py."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self.vars: dict[str, Any] = task_vars or {}
+        names = {"type": "list", "elements": "str", "default": []}
+        _checked, given = self.validate_argument_spec(argument_spec={
+            "purpose": {"type": "str", "choices": ["present", "upgrade", "backup", "restore"], "default": "present"},
+            "members": {"type": "list", "elements": "dict", "required": True},
+            "registered": {"type": "str", "default": ""},
+            "copy": {"type": "path"},
+            "rejoin": {"type": "bool", "default": False},
+            "has_key": {"type": "bool", "default": False},
+            "needs": names, "pools": names, "avoid": names, "leaving": names,
+        })
+        self.given: dict[str, Any] = plain(given)
+        try:
+            return {**result, "changed": False, **self._work()}
+        except FleetError as failure:
+            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+
+    def _work(self) -> dict[str, Any]:
+        if self.given["purpose"] == "restore":
+            return {"node": swarm_plan.restore_node(self.given["members"], _address_of(str(self.given["copy"])))}
+        hosts = self.vars.get("hostvars") or {}
+        seen = {row["name"]: (plain(hosts[row["name"]].get(self.given["registered"])) or {}).get("swarm") for row in self.given["members"]}
+        silent = [name for name, facts in seen.items() if facts is None]
+        if silent:
+            raise FleetError(f"{', '.join(silent)}: not looked at", why="a host failed or is not in this run", code="unreachable",
+                             fix="A swarm is set up in one run over all of its members, without --limit.")
+        if self._task.check_mode:  # the engine that a run would have installed by now
+            seen = {name: facts if facts["answers"] else {**facts, "answers": True, "state": "inactive"} for name, facts in seen.items()}
+        members = [swarm_plan.Member(row["name"], str(row.get("ip") or ""), str(row.get("role") or "worker"), seen[row["name"]])
+                   for row in self.given["members"]]
+        if self.given["purpose"] == "upgrade":
+            return {"order": swarm_plan.upgrade_order(members)}
+        if self.given["purpose"] == "backup":
+            return {"node": swarm_plan.backup_node(members)}
+        plan = swarm_plan.decide(members, self.given["rejoin"], self.given["has_key"])
+        lacks = swarm_plan.lacking(members, self.given["needs"])
+        pools, why = swarm_plan.address_pool(members, self.given["pools"], [*inventory.networks(self.vars), *self.given["avoid"]])
+        managers = [one.ip for one in members if one.seen.get("manager") and plan.steps[one.name] == "nothing"]
+        first = next((one.ip for one in members if one.name == plan.first), "")
+        told: dict[str, Any] = {"first": plan.first, "steps": dict(plan.steps), "stale": list(plan.stale), "notes": list(plan.notes), "lacks": lacks,
+                                "pools": pools, "why": why, "managers": managers or [first], "unlocking": plan.doing("unlock"),
+                                "rejoining": plan.doing("rejoin"), "wishes": swarm_plan.wishes(members, self._wanted(hosts)),
+                                "leaving": swarm_plan.leaving(members, self._leaving(hosts)),
+                                "joining": [one.name for one in members if plan.steps[one.name] in ("join", "rejoin")]}
+        if plan.notes or lacks:
+            told["warnings"] = [*plan.notes, *lacks]
+        return told
+
+    def _wanted(self, hosts: Any) -> dict[str, dict[str, Any]]:
+        """What each member's labels and availability are made of."""
+        told = {}
+        for row in self.given["members"]:
+            variables = hosts[row["name"]]
+            told[row["name"]] = {"labels": {**{name: plain(variables.get(f"fleet_{name}")) for name in swarm_plan.LABELS},
+                                            **(plain(variables.get("docker_swarm_labels")) or {})},
+                                 "availability": plain(variables.get("docker_swarm_availability")) or ""}
+        return told
+
+    def _leaving(self, hosts: Any) -> dict[str, list[str]]:
+        """Each host that leaves, with all by which the swarm may know it."""
+        told = {}
+        for name in self.given["leaving"]:
+            variables = hosts[name] if name in hosts else {}  # noqa: SIM401 - hostvars has no get
+            seen = (plain(variables.get(self.given["registered"])) or {}).get("swarm") or {}
+            words = (seen.get("id"), name, variables.get("fleet_cluster_ip"), variables.get("fleet_private_ipv4"))
+            told[name] = [str(plain(word)) for word in words if word]
+        return told
+
+
+def _address_of(path: str) -> str:
+    """The address that the manager had of which this is a copy. Raises FleetError."""
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            kept = archive.extractfile("swarm/docker-state.json")
+            told = json.loads(kept.read()) if kept else {}
+    except (OSError, KeyError, ValueError, tarfile.TarError) as failure:
+        raise FleetError(f"{path}: not a copy of a swarm", why=str(failure), code="argument",
+                         fix="Name a file that playbook cluster_backup made.") from None
+    return bare(str(told.get("AdvertiseAddr") or ""))
