@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import answer, member, members
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import addresses, answer, member, members
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 SEEN = "fleet_cluster_seen"
@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
             "kind": {"type": "str", "choices": ["", "swarm", "kubernetes"], "default": ""},
             "name": {"type": "str", "default": "fleet"},
             "managers": {"type": "int", "default": 0},
-            "network": {"type": "str", "choices": list(answer.addresses.VIA), "default": "auto"},
+            "network": {"type": "str", "choices": list(addresses.VIA), "default": "auto"},
             "size": {"type": "int", "default": 0},
             "removed": names,
             "mesh_ipv4_pool": {"type": "str", "default": ""},

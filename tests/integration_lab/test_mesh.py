@@ -106,7 +106,7 @@ class World:
         self.file = folder / "fleet.nodes.yml"
         self.key = LAB.run / "keys" / "fleet"
         self.lab = [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(LAB.root), "exec"]
-        self.file.write_text(FLEET.format(rack=self.rack.file), encoding="utf-8")
+        self.file.write_text(FLEET.format(rack=folder / "rack.yml"), encoding="utf-8")
         (folder / "host_vars").mkdir()
         (folder / "group_vars").mkdir()
         (folder / "group_vars" / "all.json").write_text(json.dumps({"ansible_ssh_private_key_file": str(self.key)}), encoding="utf-8")
@@ -116,9 +116,13 @@ class World:
         places = {"m1": 31, "m2": 32, "m3": 33}
         found = [Machine(name, "bookworm", places[name]) for name in names]
         for machine in found:
-            told = {"ansible_ssh_private_key_file": self.rack.variables(machine)["ansible_ssh_private_key_file"]}
-            (self.folder / "host_vars" / f"{machine.name}.json").write_text(json.dumps(told), encoding="utf-8")
+            key = {"ansible_ssh_private_key_file": self.rack.variables(machine)["ansible_ssh_private_key_file"]}
+            (self.folder / "host_vars" / f"{machine.name}.json").write_text(json.dumps(key), encoding="utf-8")
         self.rack.write(found)
+        told = json.loads(self.rack.file.read_text(encoding="utf-8"))
+        for interface in (interface for node in told["nodes"] for interface in node["interfaces"]):
+            interface["addresses"] = [text.partition("/")[0] for text in interface["addresses"]]  # prefixes are for the lab alone
+        (self.folder / "rack.yml").write_text(json.dumps(told), encoding="utf-8")
         self.rack.wait()
 
     def play(self, book: str, *words: str, ok: bool = True) -> str:
@@ -170,7 +174,7 @@ class World:
     def process(self, name: str) -> str:
         """What makes the interface, and since when: another value means that it was restarted."""
         properties = "MainPID,ActiveEnterTimestampMonotonic,NRestarts"
-        return self.ssh(name, f"systemctl show hybridops-fleet-mesh --property {properties}; cat /sys/class/net/fleet0/ifindex")
+        return self.ssh(name, f"systemctl show hybridops-fleet-mesh --property {properties}; ip -o link show fleet0 | cut -d: -f1")
 
     def echo(self, *names: str) -> None:
         for name in names:
@@ -205,7 +209,7 @@ def changed(out: str) -> dict[str, int]:
     return {name: int(number) for name, number in re.findall(r"(?m)^(\S+)\s+: ok=\d+\s+changed=(\d+)", out)}
 
 
-TRACES = ("ls -d /etc/hybridops-fleet/mesh /etc/systemd/system/*mesh* /etc/systemd/system/*/*mesh* /sys/class/net/fleet0 2>/dev/null; "
+TRACES = ("ls -d /etc/hybridops-fleet/mesh /etc/systemd/system/*mesh* /etc/systemd/system/*/*mesh* 2>/dev/null; ip -o link show fleet0 2>/dev/null; "
           "pgrep wireguard; true")
 BOOTED = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat"
 CLOUD = ("mesh-g1", "mesh-g2", "mesh-a1")

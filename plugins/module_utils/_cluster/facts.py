@@ -86,8 +86,8 @@ def cluster(system: System) -> dict[str, str]:
     if system.exists(KUBERNETES + "/kubelet.conf") or system.exists(KUBERNETES + "/manifests/kube-apiserver.yaml"):
         server = system.text(KUBERNETES + "/manifests/kube-apiserver.yaml")
         flags = "\n".join(system.text(path) for path in KUBELET_FLAGS)
-        ip = re.search(r"--advertise-address=([0-9A-Fa-f:.]+)", server) or re.search(r"--node-ip=([0-9A-Fa-f:.]+)", flags)
-        return {"kind": "kubernetes", "role": "control_plane" if server else "worker", "ip": ip.group(1) if ip else ""}
+        match = re.search(r"--advertise-address=([0-9A-Fa-f:.]+)", server) or re.search(r"--node-ip=([0-9A-Fa-f:.]+)", flags)
+        return {"kind": "kubernetes", "role": "control_plane" if server else "worker", "ip": match.group(1) if match else ""}
     state = system.text(SWARM + "/docker-state.json")
     if state:
         try:

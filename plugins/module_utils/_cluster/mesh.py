@@ -137,7 +137,7 @@ class Mesh:
                 self._run(["systemctl", "disable", "--now", name], "stop the interface")
                 os.unlink(self._system.real(self._unit_file))
                 self._run(["systemctl", "daemon-reload"], "forget the unit")
-        if self._system.exists("/sys/class/net/" + self.interface):
+        if self._system.run(["ip", "link", "show", "dev", self.interface]).rc == 0:
             self.changes.append(f"interface {self.interface} removed")
             if not self._check:
                 self._run(["ip", "link", "delete", "dev", self.interface], "remove the interface")

@@ -93,12 +93,12 @@ def answer(sockets: list[tuple[Port, socket.socket]], nonce: str, name: str, sec
             selector.register(one, selectors.EVENT_READ, port)
         while time.monotonic() < ends:
             for key, _events in selector.select(max(0.0, ends - time.monotonic())):
-                one = key.fileobj
-                assert isinstance(one, socket.socket)
+                ready = key.fileobj
+                assert isinstance(ready, socket.socket)
                 if key.data == CONTROL:
                     return
                 try:
-                    _one(one, key.data, selector, question, reply)
+                    _one(ready, key.data, selector, question, reply)
                 except OSError:
                     continue
 

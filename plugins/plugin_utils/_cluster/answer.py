@@ -41,24 +41,24 @@ def answer(found: Sequence[Member], wish: Wish) -> dict[str, Any]:
         own = choice.ips.get(one.name, {}) if plan is None else dict(zip((4, 6), plan.ips[one.name], strict=True))
         given = choice.given.get(one.name)
         ips[one.name] = {**own, (6 if ":" in given else 4): given} if given else own
+    chosen = {one.name: choice.given.get(one.name) or ips[one.name][choice.family] for one in found}
     rows = []
     for one in sorted(found, key=lambda one: one.name):
         reached = one.public(4) or one.public(6)
         rows.append({
-            "name": one.name, "ip": choice.given.get(one.name) or ips[one.name][choice.family], "role": roles[one.name][0], "provider": one.provider,
+            "name": one.name, "ip": chosen[one.name], "role": roles[one.name][0], "provider": one.provider,
             "cloud": one.cloud, "region": one.region, "zone": one.zone, "domain": one.domain, "endpoint": reached.ip if reached else None})
     hosts = {}
-    for row in rows:
-        one = next(member for member in found if member.name == row["name"])
+    for one in found:
         given = choice.given.get(one.name)
-        interface = one.seen.interface_of(row["ip"]) if one.seen else None
+        interface = one.seen.interface_of(chosen[one.name]) if one.seen else None
         hosts[one.name] = {
-            "fleet_cluster_ip": row["ip"],
+            "fleet_cluster_ip": chosen[one.name],
             "fleet_cluster_ips": {f"ipv{family}": ips[one.name].get(family) for family in (4, 6)},
             "fleet_cluster_interface": INTERFACE if plan and not given else interface.name if interface else "",
             "fleet_cluster_mtu": mtu,
             "fleet_cluster_via": addresses.GIVEN if given else choice.via,
-            "fleet_cluster_role": row["role"],
+            "fleet_cluster_role": roles[one.name][0],
             "fleet_cluster_why": f"address: {'fleet_cluster_ip says so' if given else choice.why}; role: {roles[one.name][1]}",
             "fleet_mesh_addresses": list(plan.ips[one.name]) if plan else [],
             TOLD: {"ip": one.told_ip, "role": one.told_role},

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
@@ -20,15 +21,13 @@ IPV4_POOLS = ("10.213.0.0/16", "10.199.0.0/16", "172.29.0.0/16", "10.77.0.0/16",
 """Tried in this order unless the operator names one: what clouds, Docker and Kubernetes rarely use."""
 _LARGEST = 65534  # numbers in a pool, so that IPv4 and IPv6 pools of any size give the same
 
-Network4, Network6 = ipaddress.IPv4Network, ipaddress.IPv6Network
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pools:
     """why: how they were chosen."""
 
-    ipv4: Network4
-    ipv6: Network6
+    ipv4: IPv4Network
+    ipv6: IPv6Network
     why: str
 
     @property
@@ -51,17 +50,17 @@ def pools(members: Sequence[Member], others: Mapping[str, str], cluster: str, ip
     clash = _overlap(pool6, taken)
     if clash:
         raise _clash(pool6, clash, "mesh_ipv6_pool")
-    assert isinstance(pool6, Network6)
+    assert isinstance(pool6, IPv6Network)
     if ipv4 or now:
         pool4 = _network(ipv4 or (now.ipv4_pool if now else ""), "mesh_ipv4_pool", 4, 28)
         clash = _overlap(pool4, taken)
         if clash:
             raise _clash(pool4, clash, "mesh_ipv4_pool", now is not None and not ipv4)
-        assert isinstance(pool4, Network4)
+        assert isinstance(pool4, IPv4Network)
         return Pools(pool4, pool6, "mesh_ipv4_pool says so" if ipv4 else "as it is on the members")
     moved: list[str] = []
     for text in IPV4_POOLS:
-        pool4 = ipaddress.IPv4Network(text)
+        pool4 = IPv4Network(text)
         clash = _overlap(pool4, taken)
         if not clash:
             return Pools(pool4, pool6, "; ".join([f"{text} overlaps no network of the members", *moved]))
@@ -108,7 +107,7 @@ def first(name: str, count: int) -> int:
 # ---------------------------------------------------------------------------------------------------- details
 def _number(ipv4: str, chosen: Pools) -> int | None:
     try:
-        address = ipaddress.IPv4Address(ipv4)
+        address = IPv4Address(ipv4)
     except ValueError:
         return None
     number = int(address) - int(chosen.ipv4.network_address)
@@ -132,7 +131,7 @@ def _used(members: Sequence[Member], interface: str) -> dict[str, str]:
     return used
 
 
-def _overlap(pool: Network4 | Network6, taken: Mapping[str, str]) -> str:
+def _overlap(pool: IPv4Network | IPv6Network, taken: Mapping[str, str]) -> str:
     for text, who in taken.items():
         try:
             network = ipaddress.ip_interface(text).network
@@ -143,7 +142,7 @@ def _overlap(pool: Network4 | Network6, taken: Mapping[str, str]) -> str:
     return ""
 
 
-def _network(text: str, variable: str, version: int, longest: int) -> Network4 | Network6:
+def _network(text: str, variable: str, version: int, longest: int) -> IPv4Network | IPv6Network:
     try:
         network = ipaddress.ip_network(text)
     except ValueError as failure:
@@ -154,7 +153,7 @@ def _network(text: str, variable: str, version: int, longest: int) -> Network4 |
     return network
 
 
-def _clash(pool: Network4 | Network6, clash: str, variable: str, running: bool = False) -> FleetError:
+def _clash(pool: IPv4Network | IPv6Network, clash: str, variable: str, running: bool = False) -> FleetError:
     return FleetError("mesh", why=f"its pool {pool} overlaps {clash}, which members could then not reach", code="overlap",
                       fix=("The mesh runs already with this pool. Leave that host out, or give every member new addresses: " if running else "") +
                       f"Set {variable} to a network that no member uses.")
@@ -163,4 +162,4 @@ def _clash(pool: Network4 | Network6, clash: str, variable: str, running: bool =
 def _unique_local(cluster: str) -> str:
     """A /64 of fd00::/8 that comes from the cluster's name, as RFC 4193 asks for: unlikely to be anybody else's."""
     digest = hashlib.sha256(f"hybridops.fleet mesh {cluster}".encode()).digest()
-    return str(ipaddress.IPv6Network((bytes([0xFD]) + digest[:7] + bytes(8), 64)))
+    return str(IPv6Network((bytes([0xFD]) + digest[:7] + bytes(8), 64)))

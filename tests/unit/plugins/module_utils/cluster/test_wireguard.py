@@ -62,6 +62,10 @@ class Node:
             self.up, self.configuration = True, (self.root / "etc/hybridops-fleet/mesh/fleet0.conf").read_text()
             self.addresses = [row.split()[3] for row in unit.splitlines() if "address add" in row]
             self.mtu = int(next(row.split()[6] for row in unit.splitlines() if "mtu" in row))
+        elif line.startswith(("systemctl disable", "ip link delete")):
+            self.up = False
+        elif line.startswith("ip link show"):
+            return Ran(0 if self.up else 1, "", "")
         elif line.startswith("systemctl enable"):
             self.enabled = True
         elif line.startswith("systemctl show"):
