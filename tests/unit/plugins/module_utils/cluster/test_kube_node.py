@@ -111,14 +111,15 @@ def test_a_reset_leaves_the_rules_of_others(tmp_path: Path) -> None:
 def test_a_reset_leaves_nothing_of_ours(tmp_path: Path) -> None:
     system, _programs = node(tmp_path)
     for path in ("etc/kubernetes/admin.conf", "etc/hybridops-fleet/kubernetes/api-proxy.cfg", "var/lib/etcd/member/wal", "etc/hybridops-fleet/other",
-                 "etc/cni/net.d/10-x.conflist"):
+                 "etc/cni/net.d/10-x.conflist", "var/lib/hybridops-fleet/kubernetes/step.json"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("x")
     ours = ["/etc/hybridops-fleet/kubernetes/api-proxy.cfg"]
-    assert kube_reset.present(system, ours) == ["/etc/kubernetes/admin.conf", *ours]
+    assert kube_reset.present(system, ours) == ["/etc/kubernetes/admin.conf", kube_look.MARK, *ours]
     assert kube_reset.reset(system, ours, ["fleet-kubernetes-api.service"], False) == []
     assert kube_reset.present(system, ours) == []
     assert not (tmp_path / "etc/kubernetes").exists() and not (tmp_path / "var/lib/etcd").exists()
+    assert not (tmp_path / "var/lib/hybridops-fleet").exists()
     assert list((tmp_path / "etc/cni").rglob("*")) == [tmp_path / "etc/cni/net.d"]  # containerd looks into it no more once it was gone
     assert not (tmp_path / "etc/hybridops-fleet/kubernetes").exists() and (tmp_path / "etc/hybridops-fleet/other").exists()
 
