@@ -58,7 +58,7 @@ class ActionModule(NodeCalls, ActionBase):
             plan = planning.Plan(planning.node_name(self.host), "leave", first.name if first else "", {}, "")
         else:
             plan = planning.decide(members, self._wish())[self.host]
-        return {"changed": False, **_told(plan)}
+        return {"changed": False, **_told(plan), "leaving": sorted(map(planning.node_name, self._leaving()))}
 
     def _prepared(self) -> dict[str, Any]:
         member, plan = self._me(), self._plan()

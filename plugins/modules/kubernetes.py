@@ -67,6 +67,11 @@ first:
   description: The host that is asked about the cluster.
   type: str
   returned: with O(state=planned)
+leaving:
+  description: Names of the nodes that leave.
+  type: list
+  elements: str
+  returned: with O(state=planned)
 joining:
   description: Names of the nodes that come in.
   type: list
