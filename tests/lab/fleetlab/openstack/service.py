@@ -26,6 +26,7 @@ WSGI = {
     "nova": "nova.wsgi.osapi_compute",
 }
 THREADS = 8
+IDLE = 300  # seconds
 LOCK_SECONDS = 60
 
 
@@ -136,7 +137,8 @@ def main() -> None:
     backends = start_nova_backends() if name == "nova" else []
 
     from cheroot import wsgi
-    server = wsgi.Server(("127.0.0.1", port), application, numthreads=THREADS)
+    # on a busy machine a client may pause longer than cheroot's ten seconds, and then finds its connection closed under its next request
+    server = wsgi.Server(("127.0.0.1", port), application, numthreads=THREADS, timeout=IDLE)
     try:
         server.start()
     finally:
