@@ -14,6 +14,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_config as config
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_files as files
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_plan as planning
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_upgrade as upgrading
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.node import NodeCalls
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
@@ -32,7 +33,8 @@ class ActionModule(NodeCalls, ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         self.vars: dict[str, Any] = task_vars or {}
         _checked, given = self.validate_argument_spec(argument_spec={
-            "state": {"type": "str", "choices": ["looked", "planned", "prepared", "initialized", "joined", "left"], "required": True},
+            "state": {"type": "str", "choices": ["looked", "planned", "prepared", "initialized", "joined", "left", "upgrade_planned"],
+                      "required": True},
             "options": {"type": "dict", "default": {}},
             "program": {"type": "path", "default": ""},
         })
@@ -56,7 +58,7 @@ class ActionModule(NodeCalls, ActionBase):
             plan = planning.Plan(planning.node_name(self.host), "leave", first.name if first else "", {}, "")
         else:
             plan = planning.decide(members, self._wish())[self.host]
-        return {"changed": False, **{name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}}
+        return {"changed": False, **_told(plan), "leaving": sorted(map(planning.node_name, self._leaving()))}
 
     def _prepared(self) -> dict[str, Any]:
         member, plan = self._me(), self._plan()
@@ -90,6 +92,10 @@ class ActionModule(NodeCalls, ActionBase):
         ticket = self._ticket()
         return self._make("join", config.join(self._cluster(kubeadm), self._node(), kubeadm, ticket,
                                               control_plane=member.role == planning.CONTROL_PLANE))
+
+    def _upgrade_planned(self) -> dict[str, Any]:
+        plans = upgrading.decide(self._members(), str(self.given["options"]["version"]).lstrip("v"))
+        return {"changed": False, **_told(plans[self.host])}
 
     def _left(self) -> dict[str, Any]:
         whole = bool(self.given["options"].get("whole"))
@@ -173,3 +179,8 @@ class ActionModule(NodeCalls, ActionBase):
                              why=f"{self._plan().first} gave no token: {told.get('msg', 'it was not made itself')}")
         ticket: dict[str, str] = told["ticket"]
         return ticket
+
+
+def _told(plan: planning.Plan | upgrading.Upgrade) -> dict[str, Any]:
+    """As a result has it: templates join lists with lists only."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}

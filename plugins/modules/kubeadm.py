@@ -23,9 +23,11 @@ options:
       - V(ticket) makes what a node needs to join, V(ticket_end) makes it useless. The answer of V(ticket) is secret.
       - V(network) gives nodes the rights that the built-in pod network needs.
       - V(ready) waits until nodes are ready, V(drain) moves their pods elsewhere, V(forget) takes them out of etcd and the API; on a control plane.
+      - V(upgrade) brings kubeadm's part of a node to another version, V(kubelet) starts kubelet anew, V(upgraded) marks the end; V(uncordon) lets
+        pods come to O(nodes) again.
       - V(reset) takes Kubernetes off the node it runs on, with everything that kubeadm leaves behind.
     type: str
-    choices: [init, join, images, ticket, ticket_end, network, ready, drain, forget, reset]
+    choices: [init, join, images, ticket, ticket_end, network, ready, drain, forget, upgrade, kubelet, upgraded, uncordon, reset]
     required: true
   config:
     description: The configuration for O(step=init) and O(step=join), as YAML.
@@ -38,7 +40,7 @@ options:
     description: The token of the ticket, for O(step=ticket_end).
     type: str
   nodes:
-    description: Names of the nodes for O(step=ready), O(step=drain) and O(step=forget).
+    description: Names of the nodes for O(step=ready), O(step=drain), O(step=forget) and O(step=uncordon).
     type: list
     elements: str
     default: []
@@ -61,13 +63,22 @@ options:
     type: int
     default: 60
   version:
-    description: Version of Kubernetes, for O(step=images).
+    description: Version of Kubernetes, for O(step=images), O(step=upgrade) and, where it is to be waited for, O(step=ready).
     type: str
     default: ""
   repository:
     description: Where images come from, for O(step=images).
     type: str
     default: registry.k8s.io
+  apply:
+    description: With O(step=upgrade), the cluster's own settings come along; for the first of its nodes.
+    type: bool
+    default: false
+  ignored:
+    description: Checks of kubeadm that may fail, for O(step=upgrade).
+    type: list
+    elements: str
+    default: []
   archives:
     description: Folders of the node with archives of images, for O(step=images).
     type: list
@@ -119,6 +130,8 @@ missing:
   returned: with O(step=images)
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kube_look, kube_reset, kube_work
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
@@ -126,8 +139,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system 
 
 def main() -> None:
     module = AnsibleModule({
-        "step": {"type": "str", "required": True, "choices": ["init", "join", "images", "ticket", "ticket_end", "network", "ready", "drain", "forget",
-                                                              "reset"]},
+        "step": {"type": "str", "required": True, "choices": list(STEPS)},
         "config": {"type": "str", "no_log": True},
         "control_plane": {"type": "bool", "default": False},
         "token": {"type": "str", "no_log": True},
@@ -138,61 +150,98 @@ def main() -> None:
         "minutes": {"type": "int", "default": 60},
         "version": {"type": "str", "default": ""},
         "repository": {"type": "str", "default": "registry.k8s.io"},
+        "apply": {"type": "bool", "default": False},
+        "ignored": {"type": "list", "elements": "str", "default": []},
         "archives": {"type": "list", "elements": "path", "default": []},
         "timeout": {"type": "int", "default": 600},
     }, required_if=[("step", "init", ["config"]), ("step", "join", ["config"]), ("step", "ticket_end", ["token"])], supports_check_mode=True)
-    given, system = module.params, System()
-    step = given["step"]
+    system, step = System(), module.params["step"]
     if module.check_mode and step not in ("images", "reset"):
-        module.exit_json(changed=step in ("init", "join", "drain", "forget", "network"))
+        module.exit_json(changed=step not in ("ticket", "ticket_end", "ready"))
     try:
-        if step == "images":
-            images(module, system)
-        if step == "ticket":
-            module.exit_json(changed=False, ticket=kube_work.ticket(system, given["control_plane"], given["minutes"]))
-        if step == "ticket_end":
-            kube_work.end_ticket(system, given["token"])
-            module.exit_json(changed=False)
-        if step == "network":
-            module.exit_json(changed=kube_work.allow_network(system))
-        if step == "ready":
-            kube_work.ready(system, given["nodes"], given["timeout"])
-            module.exit_json(changed=False)
-        if step == "drain":
-            there, left = kube_reset.drain(system, given["nodes"], given["timeout"])
-            module.exit_json(changed=bool(there), left=left)
-        if step == "forget":
-            known = kube_reset.remove(system, given["nodes"])
-            module.exit_json(changed=bool(known), forgotten=known)
-        if step == "reset":
-            take_off(module, system)
-        kube_work.make(system, step, given["config"], given["timeout"])
+        answer = STEPS[step](module, system)
     except (kube_work.KubeadmError, OSError) as failure:
         module.fail_json(msg=str(failure))
-    module.exit_json(changed=True)
+    module.exit_json(**{"changed": True, **answer})
 
 
-def take_off(module: AnsibleModule, system: System) -> None:
-    """Ends the module."""
+def make(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_work.make(system, module.params["step"], module.params["config"], module.params["timeout"])
+    return {}
+
+
+def ticket(module: AnsibleModule, system: System) -> dict[str, Any]:
+    return {"changed": False, "ticket": kube_work.ticket(system, module.params["control_plane"], module.params["minutes"])}
+
+
+def ticket_end(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_work.end_ticket(system, module.params["token"])
+    return {"changed": False}
+
+
+def network(module: AnsibleModule, system: System) -> dict[str, Any]:
+    return {"changed": kube_work.allow_network(system)}
+
+
+def ready(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_work.ready(system, module.params["nodes"], module.params["version"], module.params["timeout"])
+    return {"changed": False}
+
+
+def drain(module: AnsibleModule, system: System) -> dict[str, Any]:
+    there, left = kube_reset.drain(system, module.params["nodes"], module.params["timeout"])
+    return {"changed": bool(there), "left": left}
+
+
+def forget(module: AnsibleModule, system: System) -> dict[str, Any]:
+    known = kube_reset.remove(system, module.params["nodes"])
+    return {"changed": bool(known), "forgotten": known}
+
+
+def upgrade(module: AnsibleModule, system: System) -> dict[str, Any]:
+    given = module.params
+    kube_work.upgrade(system, given["version"], given["apply"], given["ignored"], given["timeout"])
+    return {}
+
+
+def kubelet(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_work.restart_kubelet(system)
+    return {}
+
+
+def upgraded(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_work.mark(system, "upgrade", True)
+    return {}
+
+
+def uncordon(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_work.uncordon(system, module.params["nodes"])
+    return {}
+
+
+def take_off(module: AnsibleModule, system: System) -> dict[str, Any]:
     given = module.params
     there = kube_reset.present(system, given["files"])
     left = kube_reset.reset(system, given["files"], given["units"], given["whole"]) if there and not module.check_mode else []
     if left:
-        module.fail_json(msg="could not be taken away: " + ", ".join(left))
-    module.exit_json(changed=bool(there), taken=there)
+        raise kube_work.KubeadmError("could not be taken away: " + ", ".join(left))
+    return {"changed": bool(there), "taken": there}
 
 
-def images(module: AnsibleModule, system: System) -> None:
-    """Ends the module."""
+def images(module: AnsibleModule, system: System) -> dict[str, Any]:
     given = module.params
     if module.check_mode and not system.has("kubeadm"):
-        module.exit_json(changed=bool(given["archives"]), missing=[])
+        return {"changed": bool(given["archives"]), "missing": []}
     wanted = kube_work.wanted_images(system, given["version"], given["repository"])
     missing = sorted(set(wanted) - set(kube_look.images(system)))
     if not missing or not given["archives"] or module.check_mode:
-        module.exit_json(changed=bool(missing and given["archives"]), missing=missing)
+        return {"changed": bool(missing and given["archives"]), "missing": missing}
     read = kube_work.import_images(system, given["archives"])
-    module.exit_json(changed=bool(read), missing=sorted(set(wanted) - set(kube_look.images(system))))
+    return {"changed": bool(read), "missing": sorted(set(wanted) - set(kube_look.images(system)))}
+
+
+STEPS = {"init": make, "join": make, "images": images, "ticket": ticket, "ticket_end": ticket_end, "network": network, "ready": ready, "drain": drain,
+         "forget": forget, "upgrade": upgrade, "kubelet": kubelet, "upgraded": upgraded, "uncordon": uncordon, "reset": take_off}
 
 
 if __name__ == "__main__":

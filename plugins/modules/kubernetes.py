@@ -22,8 +22,9 @@ options:
       - V(looked) reads what is there; V(planned) decides and refuses, before anything is changed, what cannot go well.
       - V(prepared) writes kernel settings, the way to the API and the pod network; V(initialized) makes the first control plane, V(joined)
         adds a node; V(left) takes Kubernetes off a node.
+      - V(upgrade_planned) tells in which order nodes come to the next version, and refuses what cannot go well.
     type: str
-    choices: [looked, planned, prepared, initialized, joined, left]
+    choices: [looked, planned, prepared, initialized, joined, left, upgrade_planned]
     required: true
   options:
     description: Settings of the cluster, as the role gives them.
@@ -65,6 +66,11 @@ step:
 first:
   description: The host that is asked about the cluster.
   type: str
+  returned: with O(state=planned)
+leaving:
+  description: Names of the nodes that leave.
+  type: list
+  elements: str
   returned: with O(state=planned)
 joining:
   description: Names of the nodes that come in.

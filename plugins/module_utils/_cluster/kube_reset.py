@@ -50,9 +50,8 @@ def reset(system: System, files: Sequence[str], units: Sequence[str], whole: boo
         _empty(system, folder, keep=False)
     for folder in EMPTIED:
         _empty(system, folder, keep=True)
-    for folder in {os.path.dirname(path) for path in files}:
-        if folder.endswith("/hybridops-fleet") or "/hybridops-fleet/" in folder:
-            _without_empty(system, folder)
+    for path in (MARK, *files):
+        _without_empty(system, os.path.dirname(path))
     return present(system, files)
 
 
@@ -77,10 +76,15 @@ def _unmount(system: System, folder: str) -> None:
 
 
 def _without_empty(system: System, folder: str) -> None:
-    try:
-        os.rmdir(system.real(folder))
-    except OSError:
-        return
+    """Take a folder of the collection's own away, and those above it that are, unless something is in it."""
+    while "/hybridops-fleet" in folder:
+        try:
+            os.rmdir(system.real(folder))
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return
+        folder = os.path.dirname(folder)
 
 
 def _empty(system: System, folder: str, keep: bool) -> None:

@@ -65,13 +65,38 @@ def with_config(system: System, words: Sequence[str], config: str, timeout: floa
 def make(system: System, step: str, config: str, timeout: float) -> None:
     """step: init or join. What an earlier run left half-done is taken away first. Raises KubeadmError."""
     before = _marked(system)
-    if before and not before.get("finished"):
+    if before.get("step") in ("init", "join") and not before.get("finished"):
         system.run(["kubeadm", "reset", "--force"], timeout=180)
     mark(system, step, False)
     ran = with_config(system, ["kubeadm", step], config, timeout)
     if ran.rc:
         raise KubeadmError(f"kubeadm {step}: {failure(ran)}")
     mark(system, step, True)
+
+
+def upgrade(system: System, version: str, apply: bool, ignored: Sequence[str], timeout: float) -> None:
+    """kubeadm's part of a node's way to another version. apply: the cluster's own settings too. Raises KubeadmError."""
+    mark(system, "upgrade", False)
+    flags = [f"--ignore-preflight-errors={','.join(ignored)}"] if ignored else []
+    words = ["apply", "v" + version, "--yes"] if apply else ["node"]
+    ran = system.run(["kubeadm", "upgrade", *words, *flags], timeout=timeout)
+    if ran.rc:
+        raise KubeadmError(f"kubeadm upgrade {words[0]}: {failure(ran)}")
+
+
+def restart_kubelet(system: System) -> None:
+    """Raises KubeadmError."""
+    system.run(["systemctl", "daemon-reload"])
+    ran = system.run(["systemctl", "restart", "kubelet.service"], timeout=90)
+    if ran.rc:
+        raise KubeadmError("kubelet does not start: " + failure(ran))
+
+
+def uncordon(system: System, nodes: Sequence[str]) -> None:
+    """Raises KubeadmError."""
+    ran = system.run(["kubectl", "--kubeconfig", ADMIN, "uncordon", *nodes], timeout=60)
+    if ran.rc:
+        raise KubeadmError("kubectl uncordon: " + failure(ran))
 
 
 def allow_network(system: System) -> bool:
@@ -108,9 +133,12 @@ def end_ticket(system: System, token: str) -> None:
     system.run(["kubectl", "--kubeconfig", ADMIN, *secret], timeout=60)
 
 
-def ready(system: System, nodes: Sequence[str], timeout: float) -> None:
-    """Wait until these nodes take pods. Raises KubeadmError with those that do not, and what they say of it."""
+def ready(system: System, nodes: Sequence[str], version: str, timeout: float) -> None:
+    """Wait until these nodes are ready, with kubelet of that version if one is given. Raises KubeadmError with what they say of it."""
     names = ["node/" + name for name in nodes]
+    if version:
+        told = f"--for=jsonpath={{.status.nodeInfo.kubeletVersion}}=v{version}"
+        system.run(["kubectl", "--kubeconfig", ADMIN, "wait", told, f"--timeout={int(timeout)}s", *names], timeout=timeout + 30)
     wait = ["wait", "--for=condition=Ready", f"--timeout={int(timeout)}s"]
     ran = system.run(["kubectl", "--kubeconfig", ADMIN, *wait, *names], timeout=timeout + 30)
     if ran.rc:

@@ -48,10 +48,10 @@ class Node:
 
 def version_of(text: str) -> tuple[int, int, int]:
     """1.34.3 or v1.34 as numbers; what is missing is 0. Raises ValueError."""
-    parts = [int(part) for part in str(text).lstrip("v").split(".")]
-    if not 2 <= len(parts) <= 3:
+    parts = str(text).removeprefix("v").split(".")
+    if not 2 <= len(parts) <= 3 or not all(part.isdecimal() for part in parts):
         raise ValueError(f"{text} is no version of Kubernetes")
-    return parts[0], parts[1], parts[2] if len(parts) == 3 else 0
+    return int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else 0
 
 
 def api(kubeadm: str) -> str:

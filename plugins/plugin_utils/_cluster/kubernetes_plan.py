@@ -42,7 +42,9 @@ class Member:
 
     @property
     def unfinished(self) -> bool:
-        return (self.seen.get("step") or {}).get("finished") is False
+        """It began to come in and did not get to the end."""
+        step = self.seen.get("step") or {}
+        return step.get("step") in ("init", "join") and not step.get("finished")
 
     @property
     def inside(self) -> bool:

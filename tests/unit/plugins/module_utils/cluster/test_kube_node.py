@@ -62,6 +62,17 @@ def test_a_step_that_failed_is_taken_back_and_done_again(tmp_path: Path) -> None
     assert not list((tmp_path / "run").glob("*.yaml")) and TOKEN not in " ".join(programs.ran)
 
 
+def test_an_upgrade_that_failed_is_no_reason_to_reset(tmp_path: Path) -> None:
+    system, programs = node(tmp_path, **{"kubeadm upgrade": Ran(1, "", "error: not enough room")})
+    with pytest.raises(kube_work.KubeadmError, match="kubeadm upgrade apply: error: not enough room"):
+        kube_work.upgrade(system, "1.34.3", True, ["x"], 5)
+    assert programs.ran[-1] == "kubeadm upgrade apply v1.34.3 --yes --ignore-preflight-errors=x"
+    assert kube_look.look(system)["step"] == {"step": "upgrade", "finished": False}
+    programs.answers = {}
+    kube_work.make(system, "join", "", 5)
+    assert "kubeadm reset --force" not in programs.ran
+
+
 def test_a_ticket(tmp_path: Path) -> None:
     command = f"kubeadm join 127.0.0.1:7443 --token {TOKEN} --discovery-token-ca-cert-hash sha256:ff"
     system, _programs = node(tmp_path, **{"kubeadm_--kubeconfig": Ran(0, command, ""), "kubeadm_init_phase": Ran(0, f"[upload-certs]\n{KEY}\n", "")})
@@ -100,14 +111,15 @@ def test_a_reset_leaves_the_rules_of_others(tmp_path: Path) -> None:
 def test_a_reset_leaves_nothing_of_ours(tmp_path: Path) -> None:
     system, _programs = node(tmp_path)
     for path in ("etc/kubernetes/admin.conf", "etc/hybridops-fleet/kubernetes/api-proxy.cfg", "var/lib/etcd/member/wal", "etc/hybridops-fleet/other",
-                 "etc/cni/net.d/10-x.conflist"):
+                 "etc/cni/net.d/10-x.conflist", "var/lib/hybridops-fleet/kubernetes/step.json"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("x")
     ours = ["/etc/hybridops-fleet/kubernetes/api-proxy.cfg"]
-    assert kube_reset.present(system, ours) == ["/etc/kubernetes/admin.conf", *ours]
+    assert kube_reset.present(system, ours) == ["/etc/kubernetes/admin.conf", kube_look.MARK, *ours]
     assert kube_reset.reset(system, ours, ["fleet-kubernetes-api.service"], False) == []
     assert kube_reset.present(system, ours) == []
     assert not (tmp_path / "etc/kubernetes").exists() and not (tmp_path / "var/lib/etcd").exists()
+    assert not (tmp_path / "var/lib/hybridops-fleet").exists()
     assert list((tmp_path / "etc/cni").rglob("*")) == [tmp_path / "etc/cni/net.d"]  # containerd looks into it no more once it was gone
     assert not (tmp_path / "etc/hybridops-fleet/kubernetes").exists() and (tmp_path / "etc/hybridops-fleet/other").exists()
 
