@@ -39,8 +39,6 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
                                    SSH, {}, "would not be let in by AllowUsers somebody"),
     "a type of key that goes": ("true", SSH, settings(PubkeyAcceptedAlgorithms="rsa-sha2-512"), "logs in by a key of type ED25519"),
     "a password that PAM finds too old": (f"{NO_PAM}; chage -M 1 -d 2020-01-01 debian", SSH, STRICT, "the password of debian is too old"),
-    "an account that PAM finds at its end": (f"{NO_PAM}; chage -E 2020-01-01 debian", SSH, STRICT,
-                                             "the account debian is past its end"),
     "a terminal that sudo wants": ("true", OS, {"os_hardening_values": {"sudo": {"requiretty": True}}}, "set ansible_pipelining: false"),
     "programs that sudo does not start": ("true", OS, {"os_hardening_values": {"sudo": {"noexec": True}}}, "starts others"),
 }
