@@ -59,7 +59,7 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     shut = lockout.sshd(login, facts["sshd"].get("login") or {}, wanted) if _by_ssh(facts, options) else []
     lockout.refuse(options.host, "ssh_hardening", [*shut, *ssh_logins.disagreement(facts, options)])
     write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
-                   "notify": ["sshd"], "login": dict(facts.get("login") or {})}
+                   "notify": ["sshd"], "login": dict(facts.get("login") or {}) if _by_ssh(facts, options) else {}}
     decisions = [Decision("main_file", everywhere.apply, everywhere.why, part_of="configuration")] if "main_file" in options.controls else []
     return [_first(chosen, write), *decisions, *(_decision(name, one) for name, one in chosen.items() if name != "configuration")]
 
