@@ -47,7 +47,7 @@ of images lend it of the machine."""
 MACHINE = """
 sysctl -a 2>/dev/null | grep -vE 'conntrack_count|veth|random|file-nr|inode|dentry|ns_last|pty' | sort
 findmnt -rno TARGET,OPTIONS / /tmp /dev/shm
-nft list ruleset
+nft -s list ruleset
 find /etc -xdev -type f ! -name '*-' | sort | xargs sha256sum
 systemctl list-units --no-legend --plain --type=service,timer --state=active | awk '$1 !~ /^(user|session|systemd-tmpfiles|run-)/ {print $1}'
 """
@@ -193,7 +193,8 @@ def test_a_container_is_known_as_one_and_has_no_switch(ways: Ways, guests: dict[
     before = ways.rack.root(OTHER, MACHINE).stdout.splitlines()
     out = _guest(ways, "plain", guests)
     assert "no dead man's switch: the connection is 'community.docker.docker'" in out
-    assert not differences(before, ways.rack.root(OTHER, MACHINE).stdout.splitlines()), "the machine below the container was changed"
+    differ = differences(before, ways.rack.root(OTHER, MACHINE).stdout.splitlines())
+    assert not differ, f"the machine below the container was changed: {differ}"
     rows = hardened.told(ways.folder / "plain-report")["plain"]
     for control in ("sysctl_kernel", "kernel_modules", "apparmor", "time_sync"):
         assert rows[control]["status"] == "left_out" and "container" in rows[control]["why"], rows[control]
@@ -211,7 +212,8 @@ def test_an_image_in_a_folder_leaves_the_machine_that_builds_it_alone(ways: Ways
     before = ways.rack.root(OTHER, MACHINE).stdout.splitlines()
     out = _guest(ways, "image", guests)
     assert "no dead man's switch: the connection is 'community.general.chroot'" in out
-    assert not differences(before, ways.rack.root(OTHER, MACHINE).stdout.splitlines()), "the machine that builds the image was changed"
+    differ = differences(before, ways.rack.root(OTHER, MACHINE).stdout.splitlines())
+    assert not differ, f"the machine that builds the image was changed: {differ}"
     rows = hardened.told(ways.folder / "image-report")["image"]
     assert not [row for row in rows.values() if row["status"] == "failed"]
     assert "image" in rows["sysctl_network"]["why"] and "image" in rows["default_deny"]["why"]

@@ -61,7 +61,7 @@ def decide(facts: Facts, options: Options) -> list[Decision]:
     shut = lockout.sshd(login, facts["sshd"].get("login") or {}, wanted) if by_this else []
     lockout.refuse(options.host, "ssh_hardening", [*shut, *ssh_logins.disagreement(facts, options)])
     write: Item = {"kind": "sshd", "path": DROP_IN, "content": text, "everywhere": everywhere.apply, "guarded": True, "needed": True,
-                   "notify": ["sshd"], "login": {} if other else dict(facts.get("login") or {})}
+                   "notify": ["sshd"], "login": dict(facts.get("login") or {}) if by_this else {}}
     if other and "configuration" in chosen:
         chosen["configuration"].notes.append(other)
     decisions = [Decision("main_file", everywhere.apply, everywhere.why, part_of="configuration")] if "main_file" in options.controls else []

@@ -215,4 +215,6 @@ def test_who_does_not_come_by_this_server_is_not_shut_out_by_it(transport: str, 
         with pytest.raises(FleetError, match="PermitRootLogin"):
             ssh.decide(seen, given)
     else:
-        assert values({one.control: one for one in ssh.decide(seen, given)})["PermitRootLogin"] == "no"
+        found = {one.control: one for one in ssh.decide(seen, given)}
+        assert values(found)["PermitRootLogin"] == "no"
+        assert next(item["login"] for item in found["configuration"].items if item["kind"] == "sshd") == {}, "the node would refuse it in turn"
