@@ -79,4 +79,4 @@ def _renamed(host: Any, name: str, node: Mapping[str, Any]) -> bool:
     """Whether the inventory has this node by a name of its own that is no longer its name: a machine that has just been bound. The
     next run will read its new name, and what the operator keeps for that name must hold in this one too."""
     told = host.vars.get("fleet_name")
-    return host.vars.get("fleet_id") == node["id"] and told == name and told != node["name"]
+    return bool(host.vars.get("fleet_id") == node["id"] and told == name and told != node["name"])

@@ -12,7 +12,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import member, ports, preflight
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
-LISTENED, PROBED, SEEN = "fleet_preflight_listened", "fleet_preflight_probed", "fleet_cluster_seen"
+LISTENED, PROBED, SEEN = "mesh_preflight_listened", "mesh_preflight_probed", "mesh_seen"
 
 
 class ActionModule(ActionBase):

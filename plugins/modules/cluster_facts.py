@@ -13,7 +13,7 @@ author:
 description:
   - Reads in one call the node's interfaces and routes, what it has written down of its mesh, the cluster that runs on it and whether its kernel
     has WireGuard. Changes nothing; to see whether there is WireGuard it makes an interface C(fleetprobe0) and removes it at once.
-  - M(hybridops.fleet.cluster_members) needs it of all members, registered as C(fleet_cluster_seen).
+  - M(hybridops.fleet.cluster_members) needs it of all members, registered as C(mesh_seen).
 extends_documentation_fragment:
   - hybridops.fleet.attributes
 attributes:
@@ -27,7 +27,7 @@ EXAMPLES = r"""
 - name: What the node tells of itself
   hybridops.fleet.cluster_facts:
   become: true
-  register: fleet_cluster_seen
+  register: mesh_seen
 """
 
 RETURN = r"""
@@ -42,7 +42,8 @@ routes:
   elements: dict
   returned: success
 mesh:
-  description: The node's record of its mesh, without any secret. V(null) when it is in none.
+  description: The node's record of its mesh, without any secret, and as C(silent) the peers that it has not spoken with since its interface came up.
+    V(null) when it is in none.
   type: dict
   returned: success
 cluster:

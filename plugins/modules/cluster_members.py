@@ -11,7 +11,7 @@ version_added: 0.4.0
 author:
   - HybridOps contributors (@hybridops)
 description:
-  - The members are all hosts of the play. Before it, M(hybridops.fleet.cluster_facts) runs on all of them, registered as C(fleet_cluster_seen).
+  - The members are all hosts of the play. Before it, M(hybridops.fleet.cluster_facts) runs on all of them, registered as C(mesh_seen).
   - The address of each is what the operator wrote as C(fleet_cluster_ip); else its private one, when all members are in one
     C(fleet_network_domain); else its public one, when that is on an interface of every member; else one in the mesh. IPv4 when all have
     it, else IPv6.
@@ -71,6 +71,9 @@ options:
     type: list
     elements: str
     default: []
+  decided:
+    description: The result of an earlier call with C(run_once), from which the host's own facts are set. Nothing is decided again.
+    type: dict
 attributes:
   check_mode:
     support: full
@@ -82,7 +85,7 @@ EXAMPLES = r"""
 - name: What the nodes tell of themselves
   hybridops.fleet.cluster_facts:
   become: true
-  register: fleet_cluster_seen
+  register: mesh_seen
 
 - name: Who leads, and by which address each is used
   hybridops.fleet.cluster_members:
@@ -93,34 +96,39 @@ RETURN = r"""
 via:
   description: V(private), V(public), V(mesh), or V(given) where the operator wrote all addresses.
   type: str
-  returned: success
+  returned: without O(decided)
 why:
   description: Why these addresses were chosen, and what was rejected.
   type: str
-  returned: success
+  returned: without O(decided)
 members:
   description: The members, each with C(name), C(ip), C(role), C(provider), C(cloud), C(region), C(zone), C(domain) and C(endpoint).
   type: list
   elements: dict
-  returned: success
+  returned: without O(decided)
 hosts:
   description:
     - Facts of each member by its name, C(fleet_cluster_ip), C(fleet_cluster_ips), C(fleet_cluster_interface), C(fleet_cluster_mtu),
       C(fleet_cluster_via), C(fleet_cluster_role), C(fleet_cluster_why), C(fleet_cluster_members), C(fleet_mesh_addresses).
-    - Without C(run_once) the host's own are set as facts.
+    - Without C(run_once), or with O(decided), the host's own are set as facts.
   type: dict
-  returned: success
+  returned: without O(decided)
 grows:
-  description: Whether a member comes into the mesh that another one does not know yet.
+  description: Whether a member comes that is not in the cluster of that kind yet, or that another one does not know in the mesh, so that it is to be
+    proved that they reach each other.
   type: bool
-  returned: success
+  returned: without O(decided)
+mesh_grows:
+  description: The same for the mesh alone.
+  type: bool
+  returned: without O(decided)
 comers:
   description: Members that are not in the mesh yet.
   type: list
   elements: str
-  returned: success
+  returned: without O(decided)
 mesh:
   description: What each node is to have of the mesh, by its name. Empty without a mesh.
   type: dict
-  returned: success
+  returned: without O(decided)
 """

@@ -16,7 +16,7 @@ description:
   - Every needed port is tried between every pair of members, in the mesh by both families and with datagrams as large as its MTU. The failure
     names the pairs, and the rule or security group that seems to be missing.
   - C(tasks_from=preflight) of role P(hybridops.fleet.mesh#role) does the whole of it. It reads what the nodes answered from the variables
-    C(fleet_preflight_listened) and C(fleet_preflight_probed).
+    C(mesh_preflight_listened) and C(mesh_preflight_probed).
 extends_documentation_fragment:
   - hybridops.fleet.attributes
 options:

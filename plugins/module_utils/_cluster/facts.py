@@ -24,7 +24,7 @@ def gather(system: System) -> dict[str, Any]:
     return {
         "interfaces": interfaces(system),
         "routes": routes(system),
-        "mesh": record.read(system),
+        "mesh": mesh(system),
         "cluster": cluster(system),
         "wireguard": wireguard(system),
         "distribution": distribution(system),
@@ -61,6 +61,16 @@ def routes(system: System) -> list[dict[str, str]]:
             if entry not in found:
                 found.append(entry)
     return found
+
+
+def mesh(system: System) -> dict[str, Any] | None:
+    """The node's record of its mesh, and as ``silent`` the names of peers with which it has not spoken since the interface came up."""
+    found = record.read(system)
+    if found is None:
+        return None
+    answer = system.run(["wg", "show", str(found["interface"]), "latest-handshakes"])
+    spoken = {line.split()[0] for line in answer.out.splitlines() if len(line.split()) == 2 and line.split()[1] != "0"}
+    return {**found, "silent": [peer["name"] for peer in found["peers"] if peer["public_key"] not in spoken]}
 
 
 def wireguard(system: System) -> dict[str, Any]:

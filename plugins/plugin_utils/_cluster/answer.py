@@ -30,8 +30,8 @@ class Wish:
 
 
 def answer(found: Sequence[Member], wish: Wish) -> dict[str, Any]:
-    """via, why, hosts (facts of each member by its name), mesh (what each node is to have, by name; {} without a mesh), grows, and comers, which
-    are not in the mesh yet."""
+    """via, why, hosts (facts of each member by its name), mesh (what each node is to have, by name; {} without a mesh), comers, which are not in the
+    mesh yet, and whether the mesh, or the cluster as a whole, grows."""
     choice = addresses.choose(found, wish.network)
     roles = members.roles(found, wish.kind, wish.managers)
     plan = _mesh(found, wish) if choice.via == "mesh" else None
@@ -65,15 +65,17 @@ def answer(found: Sequence[Member], wish: Wish) -> dict[str, Any]:
         }
     mesh = {one.name: plan.told(one.name) for one in found} if plan else {}
     why = f"{choice.why}; pool {plan.pools.ipv4}: {plan.pools.why}; MTU {plan.mtu}: {plan.mtu_why}" if plan else choice.why
-    return {"via": choice.via, "why": why, "members": rows, "hosts": hosts, "mesh": mesh, "grows": bool(plan) and _grows(found),
+    mesh_grows = bool(plan) and _grows(found)
+    return {"via": choice.via, "why": why, "members": rows, "hosts": hosts, "mesh": mesh, "mesh_grows": mesh_grows,
+            "grows": mesh_grows or any(not one.seen or one.seen.cluster_kind != wish.kind for one in found),
             "comers": sorted(one.name for one in found if plan and not (one.seen and one.seen.mesh))}
 
 
 def _grows(found: Sequence[Member]) -> bool:
-    """Whether a member comes that another does not know yet, so that it has to be proved that they reach each other."""
+    """Whether it has to be proved that members reach each other: one does not know another yet, or has never spoken with it."""
     names = {one.name for one in found}
     known = [(one.name, one.seen.mesh) for one in found if one.seen]
-    return any(mesh is None or not names - {name} <= {peer.name for peer in mesh.peers} for name, mesh in known)
+    return any(mesh is None or not names - {name} <= {peer.name for peer in mesh.peers} or names & set(mesh.silent) for name, mesh in known)
 
 
 def _mesh(found: Sequence[Member], wish: Wish) -> mesh_plan.Plan:

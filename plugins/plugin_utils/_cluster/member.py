@@ -53,7 +53,7 @@ class Peer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mesh:
-    """A node's own record of the mesh that it is in."""
+    """A node's own record of the mesh that it is in. silent: peers that it has not spoken with since its interface came up."""
 
     cluster: str
     ipv4: str
@@ -63,6 +63,7 @@ class Mesh:
     mtu: int
     port: int
     peers: tuple[Peer, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ def seen_of(facts: Mapping[str, Any]) -> Seen:
         mesh=mesh and Mesh(
             cluster=str(mesh["cluster"]), ipv4=str(mesh["ipv4"]), ipv6=str(mesh["ipv6"]), ipv4_pool=str(mesh["ipv4_pool"]),
             ipv6_pool=str(mesh["ipv6_pool"]), mtu=int(mesh["mtu"]), port=int(mesh["port"]),
-            peers=tuple(Peer(str(row["name"]), str(row["ipv4"]), str(row["ipv6"]), str(row["public_key"])) for row in mesh.get("peers") or ())),
+            peers=tuple(Peer(str(row["name"]), str(row["ipv4"]), str(row["ipv6"]), str(row["public_key"])) for row in mesh.get("peers") or ()),
+            silent=tuple(str(name) for name in mesh.get("silent") or ())),
     )
 
 

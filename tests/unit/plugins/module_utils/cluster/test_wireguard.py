@@ -48,16 +48,9 @@ class Node:
     def run(self, words: Sequence[str], text: str | None = None, timeout: float = 60) -> Ran:
         line = " ".join(words)
         self.asked.append(line)
-        if line == "wg genkey":
-            self.made += 1
-            return Ran(0, key(f"private{self.made}") + "\n", "")
-        if line == "wg pubkey":
-            return Ran(0, key("of " + base64.b64decode(text or "").decode().rstrip("-")) + "\n", "")
-        if line.startswith("wg show"):
-            return Ran(0, self._dump(), "") if self.up else Ran(1, "", "No such device")
-        if line.startswith("wg syncconf"):
-            self.configuration = Path(words[3]).read_text()
-        elif line.startswith("systemctl restart"):
+        if words[0] == "wg":
+            return self._wg(words, text)
+        if line.startswith("systemctl restart"):
             unit = (self.root / "etc/systemd/system/hybridops-fleet-mesh.service").read_text()
             self.up, self.configuration = True, (self.root / "etc/hybridops-fleet/mesh/fleet0.conf").read_text()
             self.addresses = [row.split()[3] for row in unit.splitlines() if "address add" in row]
@@ -82,6 +75,17 @@ class Node:
             self.addresses.remove(words[3])
         elif line.startswith("ip link set dev fleet0 mtu"):
             self.mtu = int(words[6])
+        return Ran(0, "", "")
+
+    def _wg(self, words: Sequence[str], text: str | None) -> Ran:
+        if words[1] == "genkey":
+            self.made += 1
+            return Ran(0, key(f"private{self.made}") + "\n", "")
+        if words[1] == "pubkey":
+            return Ran(0, key("of " + base64.b64decode(text or "").decode().rstrip("-")) + "\n", "")
+        if words[1] == "show":
+            return Ran(0, self._dump(), "") if self.up else Ran(1, "", "No such device")
+        self.configuration = Path(words[3]).read_text()
         return Ran(0, "", "")
 
     def _dump(self) -> str:
@@ -242,6 +246,14 @@ def test_a_running_cluster_is_seen_with_its_role_and_address(tmp_path: Path) -> 
     assert facts.cluster(system) == {"kind": "kubernetes", "role": "worker", "ip": "10.213.0.4"}
     (tmp_path / "etc/kubernetes/manifests/kube-apiserver.yaml").write_text("    - --advertise-address=10.213.0.5\n")
     assert facts.cluster(system) == {"kind": "kubernetes", "role": "control_plane", "ip": "10.213.0.5"}
+
+
+def test_peers_that_never_answered_are_told_silent(node: Node) -> None:
+    node.present()
+    assert (facts.mesh(node.system) or {})["silent"] == ["b", "c"]
+    said = f"{key('b')}\t1790000000\n{key('c')}\t0\n"
+    spoken = System(str(node.root), lambda words, text, timeout: Ran(0, said, ""))
+    assert (facts.mesh(spoken) or {})["silent"] == ["c"]
 
 
 def test_routes_leave_out_what_leads_everywhere_or_nowhere(tmp_path: Path) -> None:

@@ -115,3 +115,25 @@ def test_many_pairs_do_not_make_a_wall_of_text() -> None:
     failed = {f"h{number}": [row(f"t{other}") for other in range(20)] for number in range(20)}
     text = said(failed)
     assert "and 12 more" in text and "h0, h1, h10, h11, h12 and 15 more cannot reach t0" in text
+
+
+def test_a_cluster_grows_by_who_is_not_in_it_yet_and_a_mesh_by_whom_others_do_not_know() -> None:
+    def grows(kind: str, network: str, **facts: Any) -> tuple[bool, bool]:
+        told = answer.answer([cloud("a", facts=seen(**facts))], answer.Wish(kind=kind, network=network))
+        return told["grows"], told["mesh_grows"]
+
+    here = {"kind": "swarm", "role": "manager", "ip": "10.0.0.1"}
+    assert grows("swarm", "auto") == (True, False)
+    assert grows("swarm", "auto", cluster=here) == (False, False)
+    assert grows("kubernetes", "auto", cluster={**here, "kind": "swarm"}) == (True, False)
+    assert grows("", "mesh") == (True, True)
+    assert grows("", "mesh", mesh=recorded("10.213.0.5")) == (False, False)
+    assert grows("swarm", "mesh", mesh=recorded("10.213.0.5")) == (True, False)
+
+
+def test_members_that_never_spoke_are_proved_again() -> None:
+    """A run that failed half-way has written peers down; the next one must not take that for a proof."""
+    pair = [cloud("a", facts=seen(mesh=recorded("10.213.0.5", ("b", "10.213.0.6")))),
+            cloud("b", ip="203.0.113.2", facts=seen(mesh={**recorded("10.213.0.6", ("a", "10.213.0.5")), "silent": ["a"]}), domain="vpc-2")]
+    assert answer.answer(pair, answer.Wish())["mesh_grows"]
+    assert not answer.answer([pair[0]], answer.Wish(network="mesh"))["mesh_grows"]
