@@ -58,7 +58,8 @@ class ActionModule(ActionBase):
             return {"order": swarm_plan.upgrade_order(members)}
         if self.given["purpose"] == "backup":
             return {"node": swarm_plan.backup_node(members)}
-        plan = swarm_plan.decide(members, self.given["rejoin"], self.given["has_key"])
+        limit = str(plain(self.vars.get("ansible_limit") or ""))
+        plan = swarm_plan.decide(members, self.given["rejoin"], self.given["has_key"], limit)
         lacks = swarm_plan.lacking(members, self.given["needs"])
         pools, why = swarm_plan.address_pool(members, self.given["pools"], [*inventory.networks(self.vars), *self.given["avoid"]])
         managers = [one.ip for one in members if one.seen.get("manager") and plan.steps[one.name] == "nothing"]

@@ -47,8 +47,9 @@ class Plan:
         return [name for name, step in self.steps.items() if step in steps]
 
 
-def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False) -> Plan:
+def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False, limit: str = "") -> Plan:
     """rejoin: nodes with a wrong address, or of another swarm, leave it and come into this one. key: whether the unlock key is known.
+    limit: of the command line, with which no swarm is begun, as the one that these hosts belong to may just be out of sight.
 
     Raises FleetError with everything that is in the way of the same kind.
     """
@@ -63,6 +64,9 @@ def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False) -
         return Plan(first="", steps={one.name: "unlock" if one in locked else "nothing" for one in members})
     speaks = _speaker(members)
     if speaks is None:
+        if limit:
+            raise FleetError("a new swarm would begin here", why=f"the run is limited to '{limit}', and a swarm may run on hosts that it leaves out",
+                             code="part", fix="Run it without --limit; name the members with fleet_cluster_hosts.")
         first = next(one for one in members if one.role == "manager")
         foreign = [one for one in members if one.was("active")]
         if foreign and not rejoin:

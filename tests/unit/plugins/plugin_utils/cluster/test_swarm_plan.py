@@ -99,6 +99,12 @@ def test_two_swarms_among_the_members_are_refused() -> None:
         swarm_plan.decide(running(n3=other))
 
 
+def test_a_limited_run_begins_no_swarm_of_its_own() -> None:
+    with pytest.raises(FleetError, match=r"limited to 'n1'.*fleet_cluster_hosts"):
+        swarm_plan.decide([member(1)], limit="n1")
+    assert set(swarm_plan.decide(running(), limit="n1,n2,n3,n4").steps.values()) == {"nothing"}
+
+
 def test_a_lost_quorum_leads_to_the_restore() -> None:
     alone = seen(1, None, manager=True, quorum=False, error="rpc error: the swarm does not have a leader")
     with pytest.raises(FleetError, match=r"no leader.*cluster_restore"):
