@@ -175,4 +175,3 @@ def answers(system: System, engine: str) -> str:
         return ""
     ran = system.run(["ctr", "version"], None, 10)
     return "" if ran.rc == 0 else (ran.err.strip().splitlines() or ["containerd gives no answer"])[-1]
-

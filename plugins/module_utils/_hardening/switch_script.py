@@ -214,7 +214,6 @@ def _function(name: str, lines: Sequence[str]) -> str:
     return "{}() {{\n{}  :\n}}\n".format(name, "".join("  " + words + "\n" for words in lines))
 
 
-
 def _mode(step: Step) -> str:
     return "{:04o}".format(step["mode"])
 

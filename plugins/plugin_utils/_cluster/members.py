@@ -79,8 +79,9 @@ def roles(members: Sequence[Member], kind: str = "", wanted: int = 0) -> dict[st
         raise FleetError("cluster", why=f"fleet_cluster_managers is {number}, and {len(free)} members may be {lead}",
                          fix="Choose fewer, or add hosts.", code="argument")
     chosen = _spread(free, number, lead)
-    return {one.name: (lead, chosen[one.name]) if one.name in chosen else (WORKER, "told by fleet_cluster_role or its tag" if one.name in told else
-                                                                          f"{number} other members are {lead}") for one in members}
+    rest = f"{number} other members are {lead}"
+    worker = {one.name: "told by fleet_cluster_role or its tag" if one.name in told else rest for one in members}
+    return {name: (lead, chosen[name]) if name in chosen else (WORKER, why) for name, why in worker.items()}
 
 
 # ---------------------------------------------------------------------------------------------------- details
