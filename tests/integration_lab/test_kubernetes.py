@@ -125,7 +125,7 @@ class Site:
         for name, content in (("inventory.json", {"all": {"hosts": hosts}}), ("given.json", given)):
             (self.folder / name).write_text(json.dumps(content), encoding="utf-8")
         book = self.folder / "play.yml"
-        book.write_text("- hosts: all\n  gather_facts: false\n  tasks:\n"
+        book.write_text("- hosts: all\n  gather_facts: false\n  any_errors_fatal: true\n  tasks:\n"
                         f"    - ansible.builtin.include_role: {{name: hybridops.fleet.kubernetes, tasks_from: {tasks}}}\n", encoding="utf-8")
         environment = {**os.environ, "HOME": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1",
                        "ANSIBLE_PIPELINING": "1", "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible"),
