@@ -92,7 +92,7 @@ class Plan:
 
 
 def clock(told: float, before: float, after: float) -> float:
-    """By how many seconds a clock is ahead for certain, that was read some time between ``before`` and ``after``: a slow connection is no wrong clock."""
+    """By how many seconds a clock is ahead for certain, read some time between ``before`` and ``after``: a slow connection is no wrong clock."""
     return round(told - after if told > after else told - before if told < before else 0.0, 1)
 
 
