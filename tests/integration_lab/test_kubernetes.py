@@ -91,7 +91,7 @@ LEFT = """
 find / -xdev \\( -path /proc -o -path /sys -o -path /srv -o -path /var/lib/containerd \\) -prune -o \\( -name '*kube*' -o -name '*etcd*' \
   -o -name '*cni0*' -o -path '*hybridops-fleet*' \\) -print 2>/dev/null |
   grep -vE '^/(usr/share|usr/lib/python3|usr/lib/fleet-lab|var/lib/dpkg|var/lib/apt|var/cache|var/log|var/lib/(etcd|kubelet)$)'
-ls /var/lib/kubelet /var/lib/etcd /opt/cni/bin 2>/dev/null | grep -v ':$'
+ls /var/lib/kubelet /var/lib/etcd /opt/cni/bin 2>/dev/null | grep -vE ':$|^$'
 ip -brief link | grep -E 'cni0|fleetpods|veth[0-9a-f]{8}'
 ip route | grep 10.244
 iptables-save | grep -E 'KUBE|CNI'

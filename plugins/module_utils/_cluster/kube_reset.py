@@ -14,8 +14,8 @@ from .kube_look import ADMIN, KUBELET, MARK
 
 LINKS = ("cni0", "fleetpods", "kube-ipvs0", "flannel.1", "nodelocaldns")
 TABLES = (("ip", "hybridops_fleet_pods"), ("ip", "kube-proxy"), ("ip6", "kube-proxy"))
-FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/var/log/pods", "/var/log/containers", "/run/kubernetes", "/usr/libexec/kubernetes",
-           os.path.dirname(MARK))
+FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/var/log/pods", "/var/log/containers", "/run/kubernetes",
+           "/usr/libexec/kubernetes", os.path.dirname(MARK))
 EMPTIED = ("/etc/cni/net.d",)
 """Folders that stay: containerd looks into this one no more once it was gone."""
 _OURS = re.compile(r"\b(KUBE|CNI)-")
