@@ -48,8 +48,7 @@ class ActionModule(NodeCalls, ActionBase):
     def _looked(self) -> dict[str, Any]:
         before = time.time()
         facts = self.node_module(FACTS, {})["facts"]
-        middle = (before + time.time()) / 2
-        return {"changed": False, "facts": facts, "clock": round(facts["time"] - middle, 1)}
+        return {"changed": False, "facts": facts, "clock": planning.clock(facts["time"], before, time.time())}
 
     def _planned(self) -> dict[str, Any]:
         members = self._members()

@@ -91,7 +91,7 @@ LEFT = """
 find / -xdev \\( -path /proc -o -path /sys -o -path /srv -o -path /var/lib/containerd \\) -prune -o \\( -name '*kube*' -o -name '*etcd*' \
   -o -name '*cni0*' -o -path '*hybridops-fleet*' \\) -print 2>/dev/null |
   grep -vE '^/(usr/share|usr/lib/python3|usr/lib/fleet-lab|var/lib/dpkg|var/lib/apt|var/cache|var/log|var/lib/(etcd|kubelet)$)'
-ls /var/lib/kubelet /var/lib/etcd /opt/cni/bin 2>/dev/null | grep -v ':$'
+ls /var/lib/kubelet /var/lib/etcd /opt/cni/bin 2>/dev/null | grep -vE ':$|^$'
 ip -brief link | grep -E 'cni0|fleetpods|veth[0-9a-f]{8}'
 ip route | grep 10.244
 iptables-save | grep -E 'KUBE|CNI'
@@ -125,7 +125,7 @@ class Site:
         for name, content in (("inventory.json", {"all": {"hosts": hosts}}), ("given.json", given)):
             (self.folder / name).write_text(json.dumps(content), encoding="utf-8")
         book = self.folder / "play.yml"
-        book.write_text("- hosts: all\n  gather_facts: false\n  tasks:\n"
+        book.write_text("- hosts: all\n  gather_facts: false\n  any_errors_fatal: true\n  tasks:\n"
                         f"    - ansible.builtin.include_role: {{name: hybridops.fleet.kubernetes, tasks_from: {tasks}}}\n", encoding="utf-8")
         environment = {**os.environ, "HOME": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1",
                        "ANSIBLE_PIPELINING": "1", "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible"),

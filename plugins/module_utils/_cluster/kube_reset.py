@@ -15,7 +15,7 @@ from .kube_look import ADMIN, KUBELET, MARK
 LINKS = ("cni0", "fleetpods", "kube-ipvs0", "flannel.1", "nodelocaldns")
 TABLES = (("ip", "hybridops_fleet_pods"), ("ip", "kube-proxy"), ("ip6", "kube-proxy"))
 FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/var/log/pods", "/var/log/containers", "/run/kubernetes",
-           os.path.dirname(MARK))
+           "/usr/libexec/kubernetes", os.path.dirname(MARK))
 EMPTIED = ("/etc/cni/net.d",)
 """Folders that stay: containerd looks into this one no more once it was gone."""
 _OURS = re.compile(r"\b(KUBE|CNI)-")
@@ -24,7 +24,7 @@ _OURS = re.compile(r"\b(KUBE|CNI)-")
 def present(system: System, files: Sequence[str]) -> list[str]:
     """What there is of it, in words; empty when there is nothing to take off. files: those that the collection writes."""
     found = [path for path in (ADMIN, KUBELET, MARK, *files) if system.exists(path)]
-    found += [f"interface {name}" for name in LINKS if system.exists(f"/sys/class/net/{name}")]
+    found += [f"interface {name}" for name in LINKS if _link(system, name)]
     return found
 
 
@@ -39,8 +39,9 @@ def reset(system: System, files: Sequence[str], units: Sequence[str], whole: boo
             os.unlink(system.real(path))
     system.run(["systemctl", "daemon-reload"])
     for name in LINKS:
-        if system.exists(f"/sys/class/net/{name}"):
+        if _link(system, name):
             system.run(["ip", "link", "delete", name])
+    system.run(["systemctl", "stop", "kubepods.slice"], timeout=60)
     for family, table in TABLES:
         system.run(["nft", "delete", "table", family, table])
     for program in ("iptables", "ip6tables", "iptables-legacy", "ip6tables-legacy"):
@@ -53,6 +54,11 @@ def reset(system: System, files: Sequence[str], units: Sequence[str], whole: boo
     for path in (MARK, *files):
         _without_empty(system, os.path.dirname(path))
     return present(system, files)
+
+
+def _link(system: System, name: str) -> bool:
+    """Asked of ip, as sysfs may show another network namespace's in a container."""
+    return name in system.run(["ip", "link", "show", "dev", name]).out
 
 
 def without_chains(saved: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.kubernetes_plan import Member, Wish, decide, label_value, node_name
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.kubernetes_plan import Member, Wish, clock, decide, label_value, node_name
 
 WISH = Wish("1.34")
 
@@ -108,6 +108,11 @@ def test_all_that_stands_in_the_way_is_told_at_once() -> None:
 
 def test_swap_is_the_operators_choice() -> None:
     assert decide([member(1, "control_plane", swap=["/swap"])], Wish("1.34", swap=True))["k1"].step == "init"
+
+
+@pytest.mark.parametrize(("told", "ahead"), [(100.0, 0.0), (179.0, 0.0), (181.5, 1.5), (90.0, -10.0)])
+def test_a_slow_connection_is_no_wrong_clock(told: float, ahead: float) -> None:
+    assert clock(told, before=100.0, after=180.0) == ahead
 
 
 def test_names_and_labels_as_kubernetes_takes_them() -> None:
