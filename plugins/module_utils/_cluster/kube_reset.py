@@ -15,7 +15,7 @@ from .kube_look import ADMIN, KUBELET, MARK
 LINKS = ("cni0", "fleetpods", "kube-ipvs0", "flannel.1", "nodelocaldns")
 TABLES = (("ip", "hybridops_fleet_pods"), ("ip", "kube-proxy"), ("ip6", "kube-proxy"))
 FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/var/log/pods", "/var/log/containers", "/run/kubernetes",
-           "/usr/libexec/kubernetes", os.path.dirname(MARK))
+           "/usr/libexec/kubernetes", "/root/.kube/cache", os.path.dirname(MARK))
 EMPTIED = ("/etc/cni/net.d",)
 """Folders that stay: containerd looks into this one no more once it was gone."""
 _OURS = re.compile(r"\b(KUBE|CNI)-")
@@ -51,6 +51,8 @@ def reset(system: System, files: Sequence[str], units: Sequence[str], whole: boo
         _empty(system, folder, keep=False)
     for folder in EMPTIED:
         _empty(system, folder, keep=True)
+    if os.path.isdir(system.real("/root/.kube")) and not os.listdir(system.real("/root/.kube")):
+        os.rmdir(system.real("/root/.kube"))
     for path in (MARK, *files):
         _without_empty(system, os.path.dirname(path))
     return present(system, files)
