@@ -129,7 +129,7 @@ def integrity(asked: Asked) -> Decision:
     if asked.container:
         return asked.leave("files of a container come from its image")
     present = asked.packages("integrity")
-    unit = ("[Unit]\nDescription=First database of AIDE\nConditionPathExists=!/var/lib/aide/aide.db\n[Service]\nType=oneshot\nNice=19\n"
+    unit = ("[Unit]\nDescription=First database of AIDE\nConditionPathExists=!/var/lib/aide/aide.db\n[Service]\nType=oneshot\nUMask=0027\nNice=19\n"
             "IOSchedulingClass=idle\nExecStart=/bin/sh -c '{}'\n[Install]\nWantedBy=multi-user.target\n")
     command = ("aideinit -y -f -b || true" if asked.debian else
                "aide --init && mv /var/lib/aide/aide.db.new.gz /var/lib/aide/aide.db.gz && ln -sf aide.db.gz /var/lib/aide/aide.db")
@@ -140,7 +140,7 @@ def integrity(asked: Asked) -> Decision:
               file("/etc/systemd/system/aidecheck.timer", AIDE_TIMER, notify=["systemd"]),
               {"kind": "unit", "name": "aidecheck.service", "enabled": True, "new": True},
               {"kind": "unit", "name": "aidecheck.timer", "enabled": True, "active": True, "new": True}]
-    if asked.state("dailyaidecheck.timer"):
+    if asked.debian:  # its package brings it in this very run, so nothing may have been seen of it yet
         items.append({"kind": "unit", "name": "dailyaidecheck.timer", "enabled": False, "active": False})
     return asked.do(items, present=present, notes=["the first database is made in the background, with the least of the node's time"])
 

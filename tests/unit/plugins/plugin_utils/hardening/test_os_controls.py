@@ -212,3 +212,11 @@ def test_arguments_of_the_kernel_are_whole_words() -> None:
     for profile in PROFILES:
         for word in profiles.controls(DATA, profile, {}, {})["boot_arguments"].values["arguments"]:
             assert "=" in word, (profile, word)
+
+
+def test_what_comes_with_a_package_in_this_run_is_settled_in_this_run() -> None:
+    """The plan is made before AIDE's package brings its own timer and logs; a second run must find nothing to do."""
+    items = decided(profile="strict", variables={"machine": "machine"})["integrity"].items
+    assert any(item.get("name") == "dailyaidecheck.timer" and item["enabled"] is False for item in items)
+    first = next(item["content"] for item in items if str(item.get("path", "")).endswith("/hybridops-fleet-aide.service"))
+    assert "UMask=0027\n" in first
