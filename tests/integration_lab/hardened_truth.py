@@ -30,7 +30,7 @@ TRUE = {
                       'grep -qE "^deny *= *3$" /etc/security/faillock.conf',
     "empty_passwords": '! grep -qw nullok /etc/pam.d/common-auth',
     "umask": 'test "$(sh -lc umask)" = 0027',
-    "shell_timeout": 'test "$(sh -lc "echo \\$TMOUT")" = 600',
+    "shell_timeout": 'test "$(bash -lc "echo \\$TMOUT")" = 600',
     "sudo": 'sudo -u nobody true && grep -q "USER=nobody ; COMMAND=.*true" /var/log/sudo.log',
     "su": '! su -s /bin/sh -c "su root -c true </dev/null" nobody 2>/dev/null && grep -q "^auth.*pam_wheel.so.*group=" /etc/pam.d/su',
     "banner": 'grep -q "Authorized users only" /etc/issue && grep -q "Authorized users only" /etc/issue.net',
