@@ -130,7 +130,7 @@ def play(tmp_path: Path, rack: Rack) -> Iterator[Play]:
     for one in rack.machines:
         rack.root(one, OPEN_AGAIN + "; cd /; rm -rf /etc/ssh/sshd_config.d/*; tar -xpf /root/state.tar; systemctl reload ssh")
     for name in ("firewall", "ssh_hardening", "os_hardening"):
-        if any((STATE + "/" + name.split("_")[0]) in rack.root(one, f"ls -d {STATE}/* 2>/dev/null; true").stdout for one in rack.machines):
+        if any((STATE + "/" + name.partition("_")[0]) in rack.root(one, f"ls -d {STATE}/* 2>/dev/null; true").stdout for one in rack.machines):
             made.run(rack.machines, RESTORE.format(name), ansible_ssh_args="-o ControlMaster=no -o ControlPath=none")
 
 

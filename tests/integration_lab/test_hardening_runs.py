@@ -35,6 +35,8 @@ TREE = next((parent.parent for parent in Path(__file__).parents if parent.name =
     "ANSIBLE_COLLECTIONS_PATH", "")
 AREAS = ("os", "ssh", "firewall")
 ROLES = {"os": "os_hardening", "ssh": "ssh_hardening", "firewall": "firewall"}
+
+
 class Play:
     """Runs of Ansible against machines of a rack file."""
 

@@ -94,7 +94,8 @@ def answer(sockets: list[tuple[Port, socket.socket]], nonce: str, name: str, sec
         while time.monotonic() < ends:
             for key, _events in selector.select(max(0.0, ends - time.monotonic())):
                 ready = key.fileobj
-                assert isinstance(ready, socket.socket)
+                if not isinstance(ready, socket.socket):
+                    raise AssertionError("only sockets were registered")
                 if key.data == CONTROL:
                     return
                 try:

@@ -54,7 +54,7 @@ def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapp
     given = options.get("repository") or {}
     found = {name: str(given.get(name) or entry.get("repository", {}).get(name, "")) for name in ("url", "suite", "components", "key", "options")}
     for name, value in found.items():
-        found[name] = value.replace("{codename}", str(told.get("codename", ""))).replace("{version}", str(told.get("version", "")).split(".")[0])
+        found[name] = value.replace("{codename}", str(told.get("codename", ""))).replace("{version}", str(told.get("version", "")).partition(".")[0])
     if "trusted=yes" in found["options"]:  # an unsigned mirror, as the operator says
         found["key"] = ""
     if not found["url"]:

@@ -50,13 +50,15 @@ def pools(members: Sequence[Member], others: Mapping[str, str], cluster: str, ip
     clash = _overlap(pool6, taken)
     if clash:
         raise _clash(pool6, clash, "mesh_ipv6_pool")
-    assert isinstance(pool6, IPv6Network)
+    if not isinstance(pool6, IPv6Network):
+        raise AssertionError("its family was asked for")
     if ipv4 or now:
         pool4 = _network(ipv4 or (now.ipv4_pool if now else ""), "mesh_ipv4_pool", 4, 28)
         clash = _overlap(pool4, taken)
         if clash:
             raise _clash(pool4, clash, "mesh_ipv4_pool", now is not None and not ipv4)
-        assert isinstance(pool4, IPv4Network)
+        if not isinstance(pool4, IPv4Network):
+            raise AssertionError("its family was asked for")
         return Pools(pool4, pool6, "mesh_ipv4_pool says so" if ipv4 else "as it is on the members")
     moved: list[str] = []
     for text in IPV4_POOLS:

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Pod network of one node: a bridge for its own pods, a VXLAN to those of the others. Needs Python 3.7 and the programs ip, bridge and nft.

@@ -19,7 +19,7 @@ go 1.24.0
 require k8s.io/api v0.0.0
 
 replace (
-	k8s.io/api => ./staging/src/k8s.io/api
+\tk8s.io/api => ./staging/src/k8s.io/api
 )
 """
 

@@ -67,11 +67,11 @@ package main
 
 import (
 {imports}
-	"github.com/coredns/coredns/coremain"
+\t"github.com/coredns/coredns/coremain"
 )
 
 func main() {{
-	coremain.Run()
+\tcoremain.Run()
 }}
 """
 

@@ -163,7 +163,7 @@ def engine(tmp_path: Path) -> Iterator[tuple[str, list[bytes], list[bytes]]]:
     def serve() -> None:
         while True:
             try:
-                client, _ = server.accept()
+                client, _address = server.accept()
             except OSError:
                 return
             data = client.recv(65536)

@@ -106,8 +106,8 @@ def test_what_the_facts_tell_of_the_login() -> None:
     assert "past its end" in lockout.sshd(found, {**NOW, "usepam": ["no"]}, {"usepam": "yes"})[0]
 
 
-@pytest.mark.parametrize(("last_change", "max_days", "aged"), [(19000, 90, True), (19950, 90, False), (0, None, True), (19000, -1, False),
-                                                              (19000, None, False), (None, 90, False)])
+@pytest.mark.parametrize(("last_change", "max_days", "aged"), [
+    (19000, 90, True), (19950, 90, False), (0, None, True), (19000, -1, False), (19000, None, False), (None, 90, False)])
 def test_a_password_that_is_too_old_shuts_keys_out_once_pam_is_asked(last_change: int | None, max_days: int | None, aged: bool) -> None:
     facts = {"login": {"user": "fleet", "today": 20000}, "accounts": [{"name": "fleet", "last_change": last_change, "max_days": max_days}]}
     told = lockout.sshd(lockout.of(facts, by_password=False, port=None), {**NOW, "usepam": ["no"]}, {"usepam": "yes"})
