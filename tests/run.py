@@ -30,7 +30,7 @@ CORES = {"2.16": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21":
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-HARDENING = ("runs", "swarm", "ways", "fleet")
+HARDENING = ("runs", "swarm", "ways")
 """Files of tests of the suite hardening, tests/integration_lab/test_hardening_<name>.py."""
 LOCKOUT = ("safety", "refusals", "examples")
 """Those of the suite lockout, which attacks."""
@@ -144,7 +144,7 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "kubernetes",
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "kubernetes", "hardening_fleet",
                   *(f"hardening_{name}" for name in (*HARDENING, *LOCKOUT)))
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
@@ -178,10 +178,16 @@ class Runner:
         self.on_lab("provision", [], "tests/integration_lab/test_provision.py")
 
     def hardening(self) -> None:
-        """All hardening roles on booted Debian 11, 12 and 13: fresh, with Docker, in a Swarm, in every way to use them, and on a mixed fleet."""
-        suites = {"FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
-        self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in HARDENING), env=suites,
-                    only="gce,openstack,metal")
+        """All hardening roles on booted Debian 11, 12 and 13: fresh, with Docker, in a Swarm, and in every way to use them."""
+        self.on_lab("hardening", [], *(f"tests/integration_lab/test_hardening_{name}.py" for name in HARDENING), env=self.releases(), only="metal")
+
+    def hardening_fleet(self) -> None:
+        """Playbook harden on a mixed fleet: Debian 11, 12 and 13 of two clouds and of metal, looked at from outside, and back."""
+        self.on_lab("hardening_fleet", [], "tests/integration_lab/test_hardening_fleet.py", env=self.releases(), only="gce,openstack,metal")
+
+    @staticmethod
+    def releases() -> dict[str, str]:
+        return {"FLEET_LAB_SUITES": os.environ.get("FLEET_LAB_SUITES", "bookworm,trixie,bullseye")}
 
     def lockout(self) -> None:
         """The hardening attacked on booted hosts: switches, restores, refusals, reports, and the examples of its modules."""
@@ -254,6 +260,7 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "provision": Runner.provision,
     "swarm": Runner.swarm,
     "hardening": Runner.hardening,
+    "hardening_fleet": Runner.hardening_fleet,
     "lockout": Runner.lockout,
     "kubernetes": Runner.kubernetes,
     "molecule": Runner.molecule,

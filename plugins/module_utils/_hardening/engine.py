@@ -79,8 +79,12 @@ class Engine:
             plan = kind(self._system, item)
         except (OSError, ValueError, KeyError) as failure:
             return Plan(failed=f"{type(failure).__name__}: {failure}")
-        if item.get("coming") and not plan.changes and (plan.not_possible or item["kind"] == "mode"):
-            # check mode, and the package that brings it would have been installed by now
+        if not item.get("coming"):
+            return plan
+        # check mode, and the package that brings it would have been installed by now
+        if plan.changes and item["kind"] == "mode":
+            return Plan([*plan.changes, Change("coming", lambda keep: [], lambda: None, detail="more, after its package is installed")])
+        if not plan.changes and (plan.not_possible or item["kind"] == "mode"):
             return Plan([Change("coming", lambda keep: [], lambda: None, detail="after its package is installed")]) if item["kind"] != "unit" \
                 else Plan()
         return plan
