@@ -180,3 +180,12 @@ def test_check_mode_foretells_what_comes_with_a_package(root: Path) -> None:
     wanted = [{"kind": "settings", "control": "f", "path": "/etc/missing.conf", "values": {"a": 1}, "coming": True},
               {"kind": "mode", "control": "l", "paths": ["/etc/none*"], "mode": "0640", "coming": True}]
     assert [row["status"] for row in run(root, wanted, check=True)["items"]] == ["would_change", "would_change"]
+
+
+def test_check_mode_says_where_a_package_brings_more_of_the_same(root: Path) -> None:
+    (root / "etc/open.log").write_text("x", encoding="utf-8")
+    (root / "etc/open.log").chmod(0o644)
+    wanted = [{"kind": "mode", "control": "l", "paths": ["/etc/*.log"], "mode": "0640", "coming": True}]
+    row = run(root, wanted, check=True)["items"][0]
+    assert row["status"] == "would_change" and any("open.log" in words for words in row["details"])
+    assert row["details"][-1] == "more, after its package is installed"
