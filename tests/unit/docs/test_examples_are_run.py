@@ -28,6 +28,9 @@ DOCUMENTS = sorted([COLLECTION / "README.md", *COLLECTION.glob("docs/*.md"), *CO
 FILTERS = sorted(path.stem for path in (COLLECTION / "plugins" / "filter").glob("*.py"))
 ACTIONS = {"access_key_out": access_key_out, "access_login": access_login, "access_prove": access_prove, "access_switch": access_switch}
 NAMED_BY_PLAYBOOKS = {"fleet_file"}
+MODULES = "ansible_collections.hybridops.fleet.plugins.modules"
+CLUSTERS = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py") if re.match(
+    "cluster_|container_engine|engine_|swarm_|kube|mesh_|port_probe|node_files", path.stem))
 
 
 def blocks() -> list[Any]:
@@ -105,6 +108,21 @@ def test_an_action_takes_its_examples(name: str) -> None:
     spec = conformance.ARGUMENTS if name == "conformance" else {**COMMON, **ACTIONS[name].ActionModule.options}
     for task in examples("modules", name):
         assert not ArgumentSpecValidator(spec).validate(task[f"hybridops.fleet.{name}"]).error_messages
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_a_module_of_clusters_takes_its_examples(name: str) -> None:
+    """The modules work in the suites mesh, swarm and kubernetes; what their examples give is what they take."""
+    options = yaml.safe_load(importlib.import_module(f"{MODULES}.{name}").DOCUMENTATION).get("options", {})
+    spec = {option: spec_of(told) for option, told in options.items()}
+    tasks = examples("modules", name)
+    assert tasks
+    for task in tasks:
+        if f"hybridops.fleet.{name}" in task:
+            given = {key: value for key, value in (task[f"hybridops.fleet.{name}"] or {}).items() if "{{" not in str(value)}
+            lent = {key: {**told, "required": False} for key, told in spec.items()}
+            assert not ArgumentSpecValidator(lent).validate(given).error_messages
+            assert {key for key, told in spec.items() if told.get("required")} <= set(task[f"hybridops.fleet.{name}"] or {})
 
 
 # --------------------------------------------------------------------------------------------------- filters

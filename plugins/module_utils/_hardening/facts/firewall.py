@@ -13,6 +13,8 @@ from .network import established
 CONFIGURATIONS = ("/etc/nftables.conf", "/etc/sysconfig/nftables.conf")
 PERSISTENT = ("/etc/iptables/rules.v4", "/etc/iptables/rules.v6", "/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables")
 OURS = "hybridops_fleet"
+SWARM = (2377, 7946)
+"""Ports by which members of a swarm find each other, TCP."""
 PEERS = 500
 """Connections told at most."""
 _NET_ADMIN = 12
@@ -23,7 +25,8 @@ def about(system: System) -> dict[str, Any]:
     """nft: its version, empty without it. allowed: whether root may filter packets here (CAP_NET_ADMIN), which many containers keep from it.
     filters: chains of others that drop what comes in. ufw: whether it is switched on. persistent: files of saved rules that drop something.
     configuration: path, flush and rules (whether it has any) of nftables.service's file, None without one. default_routes: interfaces. peers:
-    connections that others opened. programs: "tcp 80" -> name of what listens."""
+    connections that others opened. joined: members of a swarm that this node opened one to, each as if it had come from there.
+    programs: "tcp 80" -> name of what listens."""
     version = re.search(r"v(\d+\.\d+(?:\.\d+)?)", system.run(["nft", "--version"]).out)
     sockets = system.run(["ss", "-H", "-n", "-l", "-t", "-u", "-p"]).out
     return {
@@ -35,6 +38,7 @@ def about(system: System) -> dict[str, Any]:
         "configuration": _configuration(system),
         "default_routes": _default_routes(system),
         "peers": _peers(system),
+        "joined": _joined(system),
         "programs": _programs(sockets),
     }
 
@@ -84,6 +88,16 @@ def _peers(system: System) -> list[dict[str, Any]]:
         if connection["listening"] and row not in found and len(found) < PEERS:
             found.append(row)
     return found
+
+
+def _joined(system: System) -> list[dict[str, Any]]:
+    """A worker asks its managers and is not asked by them; what containers send comes from there all the same."""
+    found: list[dict[str, Any]] = []
+    for connection in established(system):
+        row = {"source": connection["source"], "destination": connection["destination"], "port": connection["source_port"]}
+        if not connection["listening"] and row["port"] in SWARM and row["source"] != row["destination"] and row not in found:
+            found.append(row)
+    return found[:PEERS]
 
 
 def _programs(text: str) -> dict[str, str]:

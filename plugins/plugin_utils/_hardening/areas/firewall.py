@@ -147,10 +147,9 @@ def _refusals(facts: Facts, options: Options, opened: Openings, policy: Policy) 
                 fix=_lockout_fix(options, opened, packet))
     elif options.connection.transport == "ssh":
         notes.append("where this connection comes from could not be seen; only the dead man's switch guards it")
-    refused = [row for row in (facts.get("firewall") or {}).get("peers") or ()
-               if not admits(policy, _packet(facts, str(row["source"]), str(row["destination"]), int(row["port"])))]
+    refused, joined = (_shut(facts, policy, kind) for kind in ("peers", "joined"))
     for workload, ports in CLUSTERS.items():
-        cut = sorted({str(row["source"]) for row in refused if row["port"] in ports}) if workload in options.workloads else []
+        cut = sorted({str(row["source"]) for row in (*refused, *joined) if row["port"] in ports}) if workload in options.workloads else []
         if cut:
             raise FleetError(
                 f"{options.host}: firewall", code="cluster",
@@ -161,6 +160,12 @@ def _refusals(facts: Facts, options: Options, opened: Openings, policy: Policy) 
         rows = sorted({f"tcp {row['port']} from {row['source']}" for row in refused})
         notes.append(f"connected now, and not let in again: {', '.join(rows[:8])}" + (f" and {len(rows) - 8} more" if len(rows) > 8 else ""))
     return notes
+
+
+def _shut(facts: Facts, policy: Policy, kind: str) -> list[dict[str, Any]]:
+    """Connections of that kind that would not be let in again."""
+    return [row for row in (facts.get("firewall") or {}).get(kind) or ()
+            if not admits(policy, _packet(facts, str(row["source"]), str(row["destination"]), int(row["port"])))]
 
 
 def _lockout_fix(options: Options, opened: Openings, packet: Packet) -> str:

@@ -80,13 +80,23 @@ def test_everything_at_once(tmp_path: Path) -> None:
         "peers": [{"source": "203.0.113.9", "destination": "203.0.113.5", "port": 22},
                   {"source": "203.0.113.10", "destination": "203.0.113.5", "port": 22},
                   {"source": "2001:db8::9", "destination": "2001:db8::5", "port": 22}],
-        "programs": {"tcp 8080": "docker-proxy", "tcp 22": "sshd"}}
+        "joined": [], "programs": {"tcp 8080": "docker-proxy", "tcp 22": "sshd"}}
 
 
 def test_a_node_that_has_nothing(tmp_path: Path) -> None:
     told = firewall.about(System(str(tmp_path), lambda words, text=None, timeout=60: Ran(127, "", "not found")))
     assert told == {"nft": "", "allowed": True, "filters": [], "ufw": False, "persistent": [], "configuration": None, "default_routes": [],
-                    "peers": [], "programs": {}}
+                    "peers": [], "joined": [], "programs": {}}
+
+
+def test_whom_a_worker_asks_is_a_member_too(tmp_path: Path) -> None:
+    rows = ["  sl  local_address rem_address   st",
+            "   0: 1600A8C0:9C40 1500A8C0:0949 01",   # 192.168.0.22:40000 to 192.168.0.21:2377
+            "   1: 1600A8C0:9C41 1600A8C0:0949 01",   # to itself
+            "   2: 1600A8C0:9C42 1500A8C0:01BB 01"]   # to port 443
+    told = seen(tmp_path, **{"proc/net/tcp": "\n".join(rows) + "\n"})
+    assert told["joined"] == [{"source": "192.168.0.21", "destination": "192.168.0.22", "port": 2377}]
+    assert told["peers"] == []
 
 
 @pytest.mark.parametrize(("path", "text", "flush", "rules"), [

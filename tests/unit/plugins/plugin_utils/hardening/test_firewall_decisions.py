@@ -149,6 +149,12 @@ def test_a_node_is_not_cut_from_its_cluster() -> None:
     with pytest.raises(FleetError, match=r"swarm runs here and 10.0.0.8 is connected"):
         firewall.decide(seen, given.options(alone, workloads={"docker": "seen", "swarm": "seen"}))
     given.decided(seen, given.options(alone, others={"b": member("10.0.0.8")}, members=["b"], workloads={"docker": "seen", "swarm": "seen"}))
+    worker = given.facts(("eth0", ("10.0.0.5/24",)), login=("192.0.2.9", "10.0.0.5", 22),
+                         firewall={"joined": [{"source": "10.0.0.8", "destination": "10.0.0.5", "port": 2377}]})
+    with pytest.raises(FleetError, match=r"swarm runs here and 10.0.0.8 is connected"):
+        firewall.decide(worker, given.options(alone, workloads={"docker": "seen", "swarm": "seen"}))
+    given.decided(worker, given.options(alone, others={"b": member("10.0.0.8")}, members=["b"], workloads={"docker": "seen", "swarm": "seen"}))
+    given.decided(worker, given.options(alone))
     told = given.decided(seen, given.options(alone))
     assert any("connected now, and not let in again: tcp 7946 from 10.0.0.8" in note for note in told.notes)
 
