@@ -156,9 +156,9 @@ class Page(html.parser.HTMLParser):
         return {row[0][1]: (row[1][1], row[2][1]) for row in self.tables[0][1][1:]}
 
     def controls(self) -> dict[str, dict[str, str]]:
-        """Host -> control -> status, of all tables of controls."""
+        """Host -> control -> status, of all tables of controls. A name that a later area has too ends in its table's number there."""
         found: dict[str, dict[str, str]] = {}
-        for _heading, rows in self.tables:
+        for number, (_heading, rows) in enumerate(self.tables):
             if not rows or rows[0][0][1] != "Control":
                 continue
             hosts = [cell[1] for cell in rows[0][1:]]
@@ -167,7 +167,8 @@ class Page(html.parser.HTMLParser):
                 for host, (classes, _sign) in zip(hosts, row[1:], strict=True):
                     status = [word for word in classes.split() if word in STATUSES]
                     if status:
-                        found.setdefault(host, {})[control] = status[0]
+                        mine = found.setdefault(host, {})
+                        mine[control if control not in mine else f"{control} {number}"] = status[0]
         return found
 
 
