@@ -53,7 +53,7 @@ MACHINES = ("hard-1", "hard-3", "hard-4", "hard-5", "rack-11")
 """Hosts that are hardened as machines with a kernel of their own; the others as what they see that they are, containers."""
 ON = ["-e", "fleet_hardening_hosts=role_hardening:rack-*"]
 STRICT = [*ON, "-e", "fleet_hardening_profile=strict"]
-OF_PACKAGES = re.compile(r"(unit |active |([0-9a-f]{64}  )?/?(etc|usr|boot)/|home |srv )")
+OF_PACKAGES = re.compile(r"(unit |active |([0-9a-f]{64}  )?/?(etc|usr|boot|s?bin)/|home |srv |(systemd-timesync|_chrony):)")
 """Lines of a look that a package which has come may add or change."""
 TABLE = {"default_deny", "ping", "log", "ssh_rate", "forward", "nftables_service"}
 """Controls that are lines of one table: who takes that away breaks all of them."""
