@@ -5,39 +5,30 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import Deciding
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import member, ports, preflight
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 LISTENED, PROBED, SEEN = "mesh_preflight_listened", "mesh_preflight_probed", "mesh_seen"
 
 
-class ActionModule(ActionBase):
+class ActionModule(Deciding):
     """Documented in plugins/modules/cluster_preflight.py."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
     _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        self.vars: dict[str, Any] = task_vars or {}
-        _checked, given = self.validate_argument_spec(argument_spec={
-            "step": {"type": "str", "choices": ["plan", "judge"], "required": True},
-            "stage": {"type": "str", "choices": ["underlay", "cluster"], "default": "cluster"},
-            "kind": {"type": "str", "choices": ["", "swarm", "kubernetes"], "default": ""},
-            "members": {"type": "dict", "required": True},
-            "ports": {"type": "list", "elements": "dict", "default": []},
-        })
-        self.given: dict[str, Any] = plain(given)
-        try:
-            return {**result, "changed": False, **(self._plan() if self.given["step"] == "plan" else self._judge())}
-        except FleetError as failure:
-            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+    arguments: ClassVar = {
+        "step": {"type": "str", "choices": ["plan", "judge"], "required": True},
+        "stage": {"type": "str", "choices": ["underlay", "cluster"], "default": "cluster"},
+        "kind": {"type": "str", "choices": ["", "swarm", "kubernetes"], "default": ""},
+        "members": {"type": "dict", "required": True},
+        "ports": {"type": "list", "elements": "dict", "default": []},
+    }
+
+    def work(self) -> dict[str, Any]:
+        return {"changed": False, **(self._plan() if self.given["step"] == "plan" else self._judge())}
 
     def _plan(self) -> dict[str, Any]:
         told = self.given["members"]

@@ -4,38 +4,25 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import Deciding
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import engine_plan, inventory
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.node import NodeCalls
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 
-class ActionModule(NodeCalls, ActionBase):
+class ActionModule(Deciding):
     """Documented in plugins/modules/container_engine.py."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        self.vars: dict[str, Any] = task_vars or {}
-        _checked, given = self.validate_argument_spec(argument_spec={
-            "state": {"type": "str", "choices": ["surveyed", "planned", "present", "absent", "restarted"], "default": "present"},
-            "options": {"type": "dict", "required": True},
-            "data": {"type": "dict", "default": {}},
-            "facts": {"type": "dict"},
-        })
-        self.given: dict[str, Any] = plain(given)
-        try:
-            return {**result, **self._work()}
-        except FleetError as failure:
-            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+    arguments: ClassVar = {
+        "state": {"type": "str", "choices": ["surveyed", "planned", "present", "absent", "restarted"], "default": "present"},
+        "options": {"type": "dict", "required": True},
+        "data": {"type": "dict", "default": {}},
+        "facts": {"type": "dict"},
+    }
 
-    def _work(self) -> dict[str, Any]:
+    def work(self) -> dict[str, Any]:
         options = self.given["options"]
         state = self.given["state"]
         if state == "surveyed":

@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import NodeCalls
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import confirm, former, guard, lockout, outcome, profiles
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages, replaced
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
@@ -22,16 +22,14 @@ AREAS = "ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.are
 APPLY = "hybridops.fleet.harden_apply"
 
 
-class ActionModule(ActionBase):
+class ActionModule(NodeCalls):
     """Documented in plugins/modules/harden.py."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
+    silence = "Look whether the node is up. What was guarded comes back by itself."
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        self.vars: dict[str, Any] = task_vars or {}
+        self.vars = task_vars or {}
         _checked, given = self.validate_argument_spec(argument_spec={
             "area": {"type": "str", "choices": ["os", "ssh", "firewall"], "required": True},
             "data": {"type": "path", "required": True},
@@ -126,27 +124,8 @@ class ActionModule(ActionBase):
         return answer
 
     # ------------------------------------------------------------------------------------------------ for the guard
-    @property
-    def host(self) -> str:
-        return str(plain(self.vars.get("inventory_hostname", "the node")))
-
     def say(self, text: str) -> None:
         Display().v(f"{self.host}: {text}")
-
-    def node_module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Run a module of the collection on the node over Ansible's own connection; its failure is ours. Raises FleetError."""
-        answer: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=self.vars)
-        answer.pop("invocation", None)
-        if answer.get("unreachable"):
-            raise FleetError(f"{self.host}: {name}", why=str(answer.get("msg", "the node does not answer")), code="unreachable",
-                             fix="Look whether the node is up. What was guarded comes back by itself.")
-        if answer.get("failed"):
-            caught = getattr(getattr(answer.get("exception"), "event", None), "msg", "")  # where ansible-core keeps what a module did not catch
-            said = " ".join(str(answer.get("module_stderr") or answer.get("module_stdout") or caught).split())[-400:]
-            without = "sudo" in said and "not found" in said  # a container has none, and Ansible is root there already
-            raise FleetError(f"{self.host}: {name}", why=": ".join(filter(None, [str(answer.get("msg") or "it failed")[:600], said])), code="module",
-                             fix="There is no sudo. Where Ansible comes in as root, set ansible_become: false for the host." if without else "")
-        return answer
 
     # ------------------------------------------------------------------------------------------------ details
     def _apply(self, items: list[dict[str, Any]] | None = None, state: str = "present", **more: Any) -> dict[str, Any]:

@@ -7,42 +7,33 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import Deciding
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_config as config
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_files as files
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_plan as planning
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_upgrade as upgrading
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.node import NodeCalls
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 SEEN, TICKET = "kubernetes_seen", "kubernetes_ticket"
 FACTS = "hybridops.fleet.kube_facts"
 
 
-class ActionModule(NodeCalls, ActionBase):
+class ActionModule(Deciding):
     """Documented in plugins/modules/kubernetes.py."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
+    arguments: ClassVar = {
+        "state": {"type": "str", "choices": ["looked", "planned", "prepared", "initialized", "joined", "left", "upgrade_planned"],
+                  "required": True},
+        "options": {"type": "dict", "default": {}},
+        "program": {"type": "path", "default": ""},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        self.vars: dict[str, Any] = task_vars or {}
-        _checked, given = self.validate_argument_spec(argument_spec={
-            "state": {"type": "str", "choices": ["looked", "planned", "prepared", "initialized", "joined", "left", "upgrade_planned"],
-                      "required": True},
-            "options": {"type": "dict", "default": {}},
-            "program": {"type": "path", "default": ""},
-        })
-        self.given: dict[str, Any] = plain(given)
-        try:
-            return {**result, **getattr(self, "_" + self.given["state"])()}
-        except FleetError as failure:
-            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+    def work(self) -> dict[str, Any]:
+        told: dict[str, Any] = getattr(self, "_" + self.given["state"])()
+        return told
 
     # ------------------------------------------------------------------------------------------------ the states
     def _looked(self) -> dict[str, Any]:

@@ -5,43 +5,31 @@ from __future__ import annotations
 
 import json
 import tarfile
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.hybridops.fleet.plugins.module_utils._cluster.swarm_look import bare
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import NAMES, Deciding
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import inventory, swarm_plan
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 
-class ActionModule(ActionBase):
+class ActionModule(Deciding):
     """Documented in plugins/modules/swarm_plan.py."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
     _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        self.vars: dict[str, Any] = task_vars or {}
-        names = {"type": "list", "elements": "str", "default": []}
-        _checked, given = self.validate_argument_spec(argument_spec={
-            "purpose": {"type": "str", "choices": ["present", "upgrade", "backup", "restore"], "default": "present"},
-            "members": {"type": "list", "elements": "dict", "required": True},
-            "registered": {"type": "str", "default": ""},
-            "copy": {"type": "path"},
-            "rejoin": {"type": "bool", "default": False},
-            "has_key": {"type": "bool", "default": False},
-            "needs": names, "pools": names, "avoid": names, "leaving": names,
-        })
-        self.given: dict[str, Any] = plain(given)
-        try:
-            return {**result, "changed": False, **self._work()}
-        except FleetError as failure:
-            return {**result, "failed": True, "msg": str(failure), "code": failure.code}
+    arguments: ClassVar = {
+        "purpose": {"type": "str", "choices": ["present", "upgrade", "backup", "restore"], "default": "present"},
+        "members": {"type": "list", "elements": "dict", "required": True},
+        "registered": {"type": "str", "default": ""},
+        "copy": {"type": "path"},
+        "rejoin": {"type": "bool", "default": False},
+        "has_key": {"type": "bool", "default": False},
+        "needs": NAMES, "pools": NAMES, "avoid": NAMES, "leaving": NAMES,
+    }
 
-    def _work(self) -> dict[str, Any]:
+    def work(self) -> dict[str, Any]:
         if self.given["purpose"] == "restore":
             return {"node": swarm_plan.restore_node(self.given["members"], _address_of(str(self.given["copy"])))}
         hosts = self.vars.get("hostvars") or {}
