@@ -14,7 +14,6 @@ from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import en
 class ActionModule(Deciding):
     """Documented in plugins/modules/container_engine.py."""
 
-
     arguments: ClassVar = {
         "state": {"type": "str", "choices": ["surveyed", "planned", "present", "absent", "restarted"], "default": "present"},
         "options": {"type": "dict", "required": True},
