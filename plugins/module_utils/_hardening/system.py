@@ -79,9 +79,10 @@ class System:
         return self._image
 
     @staticmethod
-    def _inside_folder() -> bool:
+    def _inside_folder(root_of_first: str = "/proc/1/root") -> bool:
+        """Whether the first process has another root folder than this one; also where nothing tells of it."""
         try:
-            first, mine = os.stat("/proc/1/root"), os.stat("/")
+            first, mine = os.stat(root_of_first), os.stat("/")
         except FileNotFoundError:
             return True  # no /proc is mounted
         except OSError:
