@@ -1,6 +1,6 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether all members of a cluster reach each other: planned and judged on the controller, once for all of them."""
+"""Whether all members of a cluster reach each other: planned, opened in the clouds and judged on the controller, once for all of them."""
 from __future__ import annotations
 
 import secrets
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import Deciding
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import member, ports, preflight
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import cloud_rules, member, ports, preflight
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 LISTENED, PROBED, SEEN = "mesh_preflight_listened", "mesh_preflight_probed", "mesh_seen"
@@ -20,7 +20,7 @@ class ActionModule(Deciding):
     _requires_connection = False
 
     arguments: ClassVar = {
-        "step": {"type": "str", "choices": ["plan", "judge"], "required": True},
+        "step": {"type": "str", "choices": ["plan", "rules", "judge"], "required": True},
         "stage": {"type": "str", "choices": ["underlay", "cluster"], "default": "cluster"},
         "kind": {"type": "str", "choices": ["", "swarm", "kubernetes"], "default": ""},
         "members": {"type": "dict", "required": True},
@@ -28,7 +28,8 @@ class ActionModule(Deciding):
     }
 
     def work(self) -> dict[str, Any]:
-        return {"changed": False, **(self._plan() if self.given["step"] == "plan" else self._judge())}
+        steps = {"plan": self._plan, "rules": self._rules, "judge": self._judge}
+        return {"changed": False, **steps[self.given["step"]]()}
 
     def _plan(self) -> dict[str, Any]:
         told = self.given["members"]
@@ -41,6 +42,28 @@ class ActionModule(Deciding):
             plan = preflight.cluster(hosts, roles, ports.needed(self.given["kind"], self.given["ports"]))
         return {"nonce": secrets.token_hex(8), "listen": plan.listen, "probe": plan.probe, "probes": sum(map(len, plan.probe.values()))}
 
+    def _rules(self) -> dict[str, Any]:
+        """For every host of the play that has an id in a cloud that filters; none for those that are no members, so that theirs go."""
+        hosts: Mapping[str, Mapping[str, Any]] = self.vars.get("hostvars") or {}
+        told, found = self.given["members"], {}
+        if self.given["stage"] == "underlay":
+            found = cloud_rules.mesh({name: self._member(name)[0] for name in told["mesh"]}, told["mesh"])
+        elif told["via"] != "mesh":
+            facts = {name: {"ip": row["fleet_cluster_ip"], "role": str(row["fleet_cluster_role"])} for name, row in told["hosts"].items()}
+            found = cloud_rules.cluster(facts, ports.needed(self.given["kind"], self.given["ports"]) if self.given["kind"] else ())
+        rows = []
+        for name in plain(self.vars.get("ansible_play_hosts_all") or []):
+            place = {key: plain(hosts[name].get(f"fleet_{key}")) for key in ("provider", "cloud", "id")}
+            if place["provider"] in cloud_rules.FILTERING and place["cloud"] and place["id"]:
+                rows.append({"cloud": place["cloud"], "id": place["id"], "allow": found.get(name, [])})
+        return {"nodes": rows}
+
+    def _member(self, name: str) -> tuple[member.Member, Mapping[str, Any]]:
+        """A host as a member, and what its node told."""
+        variables: Mapping[str, Any] = (self.vars.get("hostvars") or {})[name]
+        seen = plain(variables.get(SEEN)) or {}
+        return member.read(name, {key: plain(variables.get(key)) for key in member.READ}, seen if "interfaces" in seen else None), seen
+
     def _judge(self) -> dict[str, Any]:
         hosts: Mapping[str, Mapping[str, Any]] = self.vars.get("hostvars") or {}
         told, failed, listening, places, silent = self.given["members"], {}, {}, {}, []
@@ -52,8 +75,7 @@ class ActionModule(Deciding):
             failed[name], listening[name] = probed["failed_probes"], listened["ports"]
         if any(failed.values()):
             for name, facts in told["hosts"].items():
-                seen = plain(hosts[name].get(SEEN)) or {}
-                one = member.read(name, {key: plain(hosts[name].get(key)) for key in member.READ}, seen if "interfaces" in seen else None)
+                one, seen = self._member(name)
                 outside = tuple(address.ip for address in one.addresses if address.role in ("public", "floating", "external"))
                 places[name] = preflight.Place(one.provider, one.cloud, one.security_groups, bool(seen.get("firewall")),
                                                outside if told["via"] == "mesh" else (str(facts["fleet_cluster_ip"]),))

@@ -21,9 +21,11 @@ extends_documentation_fragment:
   - hybridops.fleet.attributes
 options:
   step:
-    description: Before or after the nodes' part.
+    description:
+      - V(plan) comes before the nodes' part, V(judge) after it.
+      - V(rules) tells what security groups of clouds have to let in for it, as M(hybridops.fleet.node_rules) takes it.
     type: str
-    choices: [plan, judge]
+    choices: [plan, rules, judge]
     required: true
   stage:
     description:
@@ -73,6 +75,11 @@ probe:
   description: What each node probes, as M(hybridops.fleet.port_probe) takes it.
   type: dict
   returned: with O(step=plan)
+nodes:
+  description: What each node of the play is to let in, empty for those that are no members.
+  type: list
+  elements: dict
+  returned: with O(step=rules)
 probes:
   description: How many probes there are.
   type: int

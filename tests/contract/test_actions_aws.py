@@ -330,6 +330,16 @@ def test_security_rules_come_into_line(catalog: Catalog, clean: Clean) -> None:
     assert permissions() == {
         ("tcp", "22", "22", "198.51.100.0/24"), ("tcp", "22", "22", "2001:db8::/64"), ("udp", "60000", "60010", "0.0.0.0/0"),
         ("icmp", "-1", "-1", "0.0.0.0/0"), ("icmpv6", "-1", "-1", "::/0")}
+    made = permissions()
+    mesh = (SecurityRule(51820, 51820, "udp", ("203.0.113.9/32", "2001:db8:9::9/128")), SecurityRule(60000, 60010, "udp", ("0.0.0.0/0",)))
+    told = ["lets in udp 51820 from 2001:db8:9::9/128", "lets in udp 51820 from 203.0.113.9/32"]
+    assert actions.bring_rules(order.name, node, "mesh", mesh, check=True) == told and permissions() == made
+    assert actions.bring_rules(order.name, node, "mesh", mesh) == told
+    assert actions.bring_rules(order.name, node, "mesh", mesh) == []
+    assert permissions() - made == {("udp", "51820", "51820", "203.0.113.9/32"), ("udp", "51820", "51820", "2001:db8:9::9/128")}
+    assert actions.bring_rules(order.name, node, "cluster", ()) == []
+    assert actions.bring_rules(order.name, node, "mesh", ()) == [f"no longer {word}" for word in told]
+    assert permissions() == made
     actions.delete(node)
     wait_gone(actions, [node])
     again = dataclasses.replace(order, rules=(SecurityRule(443, 443, "tcp", ("0.0.0.0/0",)), RULES[1]))

@@ -152,6 +152,19 @@ def test_a_node_from_its_order_to_its_end(key_file: Path, api: Api, actions: Act
     assert len(actions.leftovers("acts-1")) == 5
     assert (actions.marked("acts-1"), actions.marked("acts-9")) == ({"acts-1"}, set())
 
+    mesh = (SecurityRule(51820, 51820, "udp", ("203.0.113.9/32", "2001:db8:9::9/128")),)
+    assert len(actions.bring_rules("acts-1", node_id, "mesh", mesh, check=True)) == 2
+    assert len(actions.leftovers("acts-1")) == 5
+    assert actions.bring_rules("acts-1", node_id, "mesh", mesh) == [
+        "lets in udp 51820 from 203.0.113.9/32", "lets in udp 51820 from 2001:db8:9::9/128"]
+    assert actions.bring_rules("acts-1", node_id, "mesh", mesh) == []
+    assert len(actions.leftovers("acts-1")) == 7
+    assert len(actions.bring_rules("acts-1", node_id, "cluster", mesh)) == 2  # each part has its own
+    assert len(actions.bring_rules("acts-1", node_id, "cluster", ())) == 2
+    assert len(actions.bring_rules("acts-1", node_id, "mesh", (SecurityRule(51820, 51820, "udp", ("203.0.113.9/32",)),))) == 1
+    assert len(actions.bring_rules("acts-1", node_id, "mesh", ())) == 1
+    assert len(actions.leftovers("acts-1")) == 5
+
     narrower = dataclasses.replace(wish, rules=SSH_ONLY[:1])
     assert actions.create(narrower) == node_id
     assert len(actions.leftovers("acts-1")) == 4

@@ -183,6 +183,12 @@ def test_from_order_to_end(opened: Opened, clean: Callable[[str, Order], Order],
         assert (word is not None) == (order.network is not None and order.network.how["ipv4"] == "floating")
         assert actions.publish(order, node) is None
         assert actions.create(order) == node
+        mesh = (SecurityRule(51820, 51820, "udp", ("203.0.113.9/32",)), rules[1])
+        if actions.leftovers(order.name)[-1:] == [f"security group fleet-{order.name}"]:
+            told = ["lets in udp 51820 from 203.0.113.9/32"]
+            assert actions.bring_rules(order.name, node, "mesh", mesh, check=True) == actions.bring_rules(order.name, node, "mesh", mesh) == told
+            assert actions.bring_rules(order.name, node, "mesh", mesh) == actions.bring_rules(order.name, node, "cluster", ()) == []
+            assert actions.bring_rules(order.name, node, "mesh", ()) == [f"no longer {told[0]}"]
         assert not actions.power(node, "start")
         assert actions.power(node, "stop")
         ends = time.monotonic() + 60

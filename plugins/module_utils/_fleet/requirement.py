@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import FleetFileError
@@ -184,10 +184,18 @@ def parse(data: Any, source: str) -> Requirement:
         public_key=values["public_key"],
         login_user=values["login_user"],
         tags={key: _text(text) for key, text in values["tags"].items()},
-        rules=None if values["security"] is None else tuple(
-            _rule(rule, f"security.allow[{number}]", source) for number, rule in enumerate(values["security"]["allow"])),
+        rules=None if values["security"] is None else _rules(values["security"]["allow"], "security.allow", source),
         user_data=values["user_data"],
     )
+
+
+def allowed(rows: Any, source: str) -> tuple[SecurityRule, ...]:
+    """Checked rules, as ``security.allow`` of a requirement has them. source: where they stand. Raises FleetFileError."""
+    return _rules(check_all(SECURITY, {"allow": rows}, source, "")["allow"], "allow", source)
+
+
+def _rules(rows: Sequence[Mapping[str, Any]], place: str, source: str) -> tuple[SecurityRule, ...]:
+    return tuple(_rule(row, f"{place}[{number}]", source) for number, row in enumerate(rows))
 
 
 def _versions_as_text(data: Any) -> Any:

@@ -132,8 +132,8 @@ def _fix(target: str, protocol: str, port: int, who: Mapping[str, str], places: 
     if place.provider in ("aws", "gce", "openstack"):
         names = ", ".join(place.security_groups)
         groups = f"{names} of {target} (cloud {place.cloud})" if names else f"what filters packets to {target} in cloud {place.cloud}"
-        return (f"No rule of {groups} seems to let it in: add {{port: {port}, protocol: {protocol}, from: {listed}}} there, and to security.allow of "
-                f"its requirement, for when it is made anew.{own}")
+        return (f"No rule of {groups} seems to let it in: set mesh_open_ports: true, which adds {{port: {port}, protocol: {protocol}, "
+                f"from: {listed}}} to the group that was made for it; or add it by hand.{own}")
     return f"Let {protocol} {port} in to {target} from {', '.join(ips[:10])} in whatever filters in front of it.{own}"
 
 

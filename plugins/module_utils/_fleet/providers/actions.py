@@ -32,6 +32,11 @@ def key_mark(name: str) -> str:
     return f"{MARK}={name}"
 
 
+def part_mark(part: str) -> str:
+    """Description of a rule of one part of a node's own rules, for clouds that keep one with each rule."""
+    return f"fleet_part={part}"
+
+
 POWER_ACTIONS = ("start", "stop", "reboot")
 
 
@@ -189,6 +194,14 @@ class Actions(abc.ABC):
     def clean(self, name: str) -> list[str]:
         """Remove what was made for the node of that name and is marked so: addresses, security groups, volumes. The node
         itself is gone. Returns words of what was removed; removing it again removes nothing."""
+
+    def bring_rules(self, name: str, node_id: str, part: str, rules: Sequence[SecurityRule], *, check: bool = False) -> list[str]:
+        """See that one part of the rules of a living node's own security group is these, and leave all others as they are; no rules
+        take the part away. part: a word of small letters. Returns what was changed, in words ("lets in udp 51820 from
+        192.0.2.7/32"), with ``check`` what would be. Nothing where the cloud filters nothing, or by rules that are not the node's
+        own, of which it warns.
+        """
+        return []
 
     @abc.abstractmethod
     def power(self, node_id: str, action: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...catalog import Catalog
-from ..actions import Actions, Order, Status, StoredKey
+from ..actions import Actions, Order, SecurityRule, Status, StoredKey
 from ..base import Run, together
 from . import launch, marks
 from .addresses import Addresses
@@ -91,6 +91,10 @@ class AwsActions(Actions):
 
     def clean(self, name: str) -> list[str]:
         return self._addresses.release(name) + self._groups.remove(name) + self._volumes.remove(name)
+
+    def bring_rules(self, name: str, node_id: str, part: str, rules: Sequence[SecurityRule], *, check: bool = False) -> list[str]:
+        item = self._nodes.read(f"change what may reach node {name}", node_id)
+        return self._groups.bring(name, item.findtext("vpcId", ""), part, rules, check=check)
 
     def power(self, node_id: str, action: str) -> bool:
         return self._nodes.power(node_id, action)

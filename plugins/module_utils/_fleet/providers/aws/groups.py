@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ...errors import FleetError
-from ..actions import MARK, SecurityRule
+from ..actions import MARK, SecurityRule, part_mark
 from ..base import Run
 from . import filters, xmltree
 from .client import Ec2
@@ -57,6 +57,21 @@ class Groups:
             item = self._wait_for(node, vpc)
             has = permissions_of(item)
         raise last
+
+    def bring(self, node: str, vpc: str, part: str, rules: Sequence[SecurityRule], *, check: bool) -> list[str]:
+        """See that the rules of that part of the node's group are these. Words of what changed, or with ``check`` would."""
+        item = self._find(node, vpc)
+        if item is None:
+            if rules:
+                self._run.warn(f"node {node} has no security group of its own, so nothing was opened for it: the rules of those that it is in hold")
+            return []
+        group, mine, goal = item.findtext("groupId", ""), permissions_of(item, part), permissions(rules)
+        add, drop = goal - permissions_of(item), mine - goal
+        if add and not check:
+            self._ec2.ask(self._region, ALLOW, {"GroupId": group, "IpPermissions": as_parameters(add, part)})
+        if drop and not check:
+            self._ec2.ask(self._region, DISALLOW, {"GroupId": group, "IpPermissions": as_parameters(drop)})
+        return [*(f"lets in {words(row)}" for row in sorted(add)), *(f"no longer lets in {words(row)}" for row in sorted(drop))]
 
     def _find(self, node: str, vpc: str) -> Element | None:
         """The node's group. Raises FleetError when there is one of its name that is not ours."""
@@ -132,24 +147,32 @@ def permissions(rules: Sequence[SecurityRule]) -> set[Permission]:
     return rows
 
 
-def permissions_of(item: Element) -> set[Permission]:
-    """What a group lets in by address; rules of other kinds (groups, prefix lists) are an operator's own and stay."""
+def words(row: Permission) -> str:
+    """For people."""
+    protocol, first, last, cidr = row
+    ports = "" if first < 0 else f" {first}" if first == last else f" {first}-{last}"
+    return f"{protocol}{ports} from {cidr}"
+
+
+def permissions_of(item: Element, part: str = "") -> set[Permission]:
+    """What a group lets in by address; rules of other kinds (groups, prefix lists) are an operator's own and stay. part: of that one only."""
     rows: set[Permission] = set()
     for row in item.iterfind("ipPermissions/item"):
         told = row.findtext("ipProtocol", "-1")
         ports = int(row.findtext("fromPort") or -1), int(row.findtext("toPort") or -1)
-        cidrs = [part.findtext("cidrIp") for part in row.iterfind("ipRanges/item")]
-        cidrs += [part.findtext("cidrIpv6") for part in row.iterfind("ipv6Ranges/item")]
+        found = [(one.findtext("cidrIp"), one.findtext("description")) for one in row.iterfind("ipRanges/item")]
+        found += [(one.findtext("cidrIpv6"), one.findtext("description")) for one in row.iterfind("ipv6Ranges/item")]
+        cidrs = [cidr for cidr, description in found if not part or description == part_mark(part)]
         rows |= {(_PROTOCOLS.get(told, told), *ports, str(ipaddress.ip_network(cidr))) for cidr in cidrs if cidr}
     return rows
 
 
-def as_parameters(rows: set[Permission]) -> list[dict[str, Any]]:
-    """Rows as a request takes them, in a lasting order."""
-    return [_as_parameter(row) for row in sorted(rows)]
+def as_parameters(rows: set[Permission], part: str = "") -> list[dict[str, Any]]:
+    """Rows as a request takes them, in a lasting order. part: to mark them with."""
+    return [_as_parameter(row, {"Description": part_mark(part)} if part else {}) for row in sorted(rows)]
 
 
-def _as_parameter(row: Permission) -> dict[str, Any]:
+def _as_parameter(row: Permission, mark: dict[str, str]) -> dict[str, Any]:
     protocol, first, last, cidr = row
-    ranges: dict[str, Any] = {"Ipv6Ranges": [{"CidrIpv6": cidr}]} if ":" in cidr else {"IpRanges": [{"CidrIp": cidr}]}
+    ranges: dict[str, Any] = {"Ipv6Ranges": [{"CidrIpv6": cidr, **mark}]} if ":" in cidr else {"IpRanges": [{"CidrIp": cidr, **mark}]}
     return {"IpProtocol": protocol, **({} if protocol == "-1" else {"FromPort": first, "ToPort": last}), **ranges}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...catalog import Catalog
 from ...errors import FleetError
 from ...host_keys import from_console
-from ..actions import Actions, Order, Status
+from ..actions import Actions, Order, SecurityRule, Status
 from ..base import Run, together
 from . import api, insertion, keys
 from .addresses import Addresses
@@ -47,7 +47,7 @@ class GceActions(Actions):
         self._instances = Instances(self._calls)
         shared = SharedVpc(self._calls, run)
         self._offers = Offers(self._calls, shared, run, cloud.options["zones"], cloud.roles)
-        rules = NodeRules(self._calls, shared)
+        self._rules = rules = NodeRules(self._calls, shared, run)
         self._belongings = Belongings(self._calls, rules)
         self._addresses = Addresses(self._calls, self._instances)
         self._creation = Creation(
@@ -135,6 +135,10 @@ class GceActions(Actions):
 
     def clean(self, name: str) -> list[str]:
         return self._belongings.remove(name)
+
+    def bring_rules(self, name: str, node_id: str, part: str, rules: Sequence[SecurityRule], *, check: bool = False) -> list[str]:
+        instance = self._instances.get(f"change what may reach node {name}", node_id, "networkInterfaces,tags")
+        return self._rules.bring(name, instance, part, rules, check=check)
 
     def power(self, node_id: str, action: str) -> bool:
         what = f"{action} node {node_id}"

@@ -12,7 +12,7 @@ half overwrite each other, and a rule that is there already needs nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..actions import SecurityRule
@@ -49,6 +49,30 @@ def wanted(
     bodies += [
         _body(name, project, network, DENY_PRIORITY, (EVERYWHERE[family],), {"denied": [{"IPProtocol": "all"}]}) for family in present]
     return bodies
+
+
+def of_part(
+    name: str, part: str, network: str, rules: Sequence[SecurityRule], families: Iterable[str], project: str | None = None,
+) -> list[dict[str, Any]]:
+    """Bodies of the rules of one part of a node's own, which come and go without the others: see ``wanted``, but nothing is denied."""
+    bodies = [body for body in wanted(name, network, rules, families, project) if "allowed" in body]
+    return [{**body, "name": f"{_part_front(name, part)}{body['name'].rpartition('-')[2]}"} for body in bodies]
+
+
+def is_of_part(rule: str, name: str, part: str) -> bool:
+    """Whether a rule of that name, which carries the node's mark, is of that part."""
+    front = _part_front(name, part)
+    return rule.startswith(front) and "-" not in rule.removeprefix(front)
+
+
+def _part_front(name: str, part: str) -> str:
+    return f"{short(name, LONGEST - 10 - len(part))}-{part}-"
+
+
+def words(body: Mapping[str, Any]) -> str:
+    """What a rule allows, for people."""
+    traffic = ", ".join(" ".join([row["IPProtocol"], *row.get("ports", [])]) for row in body["allowed"])
+    return f"{traffic} from {', '.join(body['sourceRanges'])}"
 
 
 def _traffic(rule: SecurityRule, family: str) -> dict[str, Any]:

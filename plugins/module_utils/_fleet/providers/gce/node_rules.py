@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from ...errors import FleetError
 from ..actions import Order, SecurityRule
-from ..base import together
+from ..base import Run, together
 from . import api, firewall
 from .calls import Calls
 from .insertion import network_owner, network_path
 from .lists import WITHHELD
-from .names import mark_words, marked_by
+from .names import mark_words, marked_by, network_tag
 from .shared_vpc import SharedVpc
 
 Row = Mapping[str, Any]
@@ -37,8 +37,9 @@ class Rule(NamedTuple):
 class NodeRules:
     """The firewall rules of the nodes of one project."""
 
-    def __init__(self, calls: Calls, shared: SharedVpc) -> None:
+    def __init__(self, calls: Calls, shared: SharedVpc, run: Run) -> None:
         self._calls = calls
+        self._run = run
         self._own = calls.project
         self._shared = shared
 
@@ -67,6 +68,28 @@ class NodeRules:
         for changes in (make, remove):
             if changes:
                 together(*changes)
+
+    def bring(self, name: str, instance: Row, part: str, rules: Sequence[SecurityRule], *, check: bool) -> list[str]:
+        """See that the rules of that part of a node's own are these. instance: its networkInterfaces and tags. Words of what changed, or with
+        ``check`` would."""
+        interface = (instance.get("networkInterfaces") or [{}])[0]
+        network = str(interface.get("network")).partition("/projects/")[2]
+        owner = network.partition("/")[0] or self._own
+        project = self._guest_of(owner)
+        if network_tag(name, project) not in ((instance.get("tags") or {}).get("items") or ()):
+            if rules:
+                self._run.warn(f"node {name} was made without firewall rules of its own, so nothing was opened for it: those of its network hold")
+            return []
+        families = ("ipv4", "ipv6") if interface.get("ipv6Address") or interface.get("ipv6AccessConfigs") else ("ipv4",)
+        bodies = firewall.of_part(name, part, f"projects/{network}", rules, families, project)
+        wanted = {body["name"]: body for body in bodies}
+        present = {rule.name: rule for rule in self._listed(owner, name) if firewall.is_of_part(rule.name, name, part)}
+        add, drop = [body for key, body in wanted.items() if key not in present], [rule for key, rule in present.items() if key not in wanted]
+        for changes in () if check else (
+                [functools.partial(self._make, owner, body) for body in add], [functools.partial(self.remove, rule) for rule in drop]):
+            if changes:
+                together(*changes)
+        return [*(f"lets in {firewall.words(body)}" for body in add), *(f"no {self.words(rule)} any more" for rule in drop)]
 
     def found(self, name: str = "") -> list[Rule]:
         """The rules of a node, of all without a name, wherever their networks are."""

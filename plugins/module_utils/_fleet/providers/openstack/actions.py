@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...catalog import Catalog
 from ...errors import FleetError
-from ..actions import Actions, Order, Status, StoredKey
+from ..actions import Actions, Order, SecurityRule, Status, StoredKey
 from ..base import together
 from . import request
 from .addresses import Addresses
@@ -93,6 +93,9 @@ class OpenStackActions(Actions):
 
     def clean(self, name: str) -> list[str]:
         return self._addresses.release(name) + self._security.remove(name)
+
+    def bring_rules(self, name: str, node_id: str, part: str, rules: Sequence[SecurityRule], *, check: bool = False) -> list[str]:
+        return self._security.bring(name, part, rules, check=check)
 
     def power(self, node_id: str, action: str) -> bool:
         return self._nodes.power(node_id, action)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import FleetError
-from ..actions import SecurityRule
+from ..actions import SecurityRule, part_mark
 from .addresses import mark, marks_of
 from .offers import Offers
 from .refusals import refusal
@@ -69,12 +69,20 @@ def allowed_by(row: Row) -> Allowed | None:
     return Allowed(ethertype, "icmp" if protocol in _ICMP else protocol, first, last, source)
 
 
-def as_row(group_id: str, rule: Allowed) -> dict[str, Any]:
+def words(rule: Allowed) -> str:
+    """For people."""
+    ports = "" if rule.first is None else f" {rule.first}" if rule.first == rule.last else f" {rule.first}-{rule.last}"
+    return f"{rule.protocol}{ports} from {rule.source}"
+
+
+def as_row(group_id: str, rule: Allowed, part: str = "") -> dict[str, Any]:
     """The rule as Neutron wants it."""
     protocol = "ipv6-icmp" if (rule.ethertype, rule.protocol) == ("IPv6", "icmp") else rule.protocol
     row: dict[str, Any] = {
         "security_group_id": group_id, "direction": "ingress", "ethertype": rule.ethertype, "protocol": protocol,
         "remote_ip_prefix": rule.source}
+    if part:
+        row["description"] = part_mark(part)
     if rule.first is not None:
         row.update(port_range_min=rule.first, port_range_max=rule.last)
     return row
@@ -112,8 +120,27 @@ class Security:
             self._add(group["id"], rule, what)
         return str(group["id"])
 
-    def _add(self, group_id: str, rule: Allowed, what: str) -> None:
-        body = {"security_group_rule": as_row(group_id, rule)}
+    def bring(self, name: str, part: str, rules: Sequence[SecurityRule], *, check: bool) -> list[str]:
+        """See that the rules of that part of the node's group are these. Words of what changed, or with ``check`` would."""
+        what = f"change security group {group_name(name)}"
+        group = self._one(name)
+        if group is None:
+            if rules:
+                self._run.warn(f"node {name} has no security group of its own, so nothing was opened for it: the rules of those that it is in hold")
+            return []
+        there = [(rule, row) for row in group.get("security_group_rules") or () if (rule := allowed_by(row))]
+        mine = {rule: row["id"] for rule, row in there if row.get("description") == part_mark(part)}
+        goal = wanted(rules)
+        add = sorted(goal - {rule for rule, _row in there}, key=str)
+        drop = sorted(mine.keys() - goal, key=str)
+        for rule in () if check else add:
+            self._add(group["id"], rule, what, part)
+        for rule in () if check else drop:
+            self._region.send("DELETE", "network", f"/security-group-rules/{mine[rule]}", what=what, ok=(404,))
+        return [*(f"lets in {words(rule)}" for rule in add), *(f"no longer lets in {words(rule)}" for rule in drop)]
+
+    def _add(self, group_id: str, rule: Allowed, what: str, part: str = "") -> None:
+        body = {"security_group_rule": as_row(group_id, rule, part)}
         # sent again it is refused as a double
         status, told = self._region.post("network", "/security-group-rules", body, what=what, ok=(400, 403, 404, 409))
         if status >= 400 and not (status == 409 and "exist" in str(told).lower() and "quota" not in str(told).lower()):

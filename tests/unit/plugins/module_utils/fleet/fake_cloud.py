@@ -26,7 +26,15 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.network_role import NO_OPERATOR
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.options import Option
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.outcomes import Making
-from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import MARK, Actions, Order, Status, StoredKey, key_mark
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.actions import (
+    MARK,
+    Actions,
+    Order,
+    SecurityRule,
+    Status,
+    StoredKey,
+    key_mark,
+)
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.base import Provider, ProviderSpec, Run
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.providers.registry import PROVIDERS
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.requirement import Requirement, parse
@@ -64,6 +72,7 @@ class Machine:
     looks: int = 0
     shows_address_at: float = 0.0
     keys: list[str] = dataclasses.field(default_factory=list)
+    rules: dict[str, tuple[SecurityRule, ...]] = dataclasses.field(default_factory=dict)
     families: tuple[str, ...] = ("ipv4",)
 
 
@@ -498,6 +507,17 @@ class FakeActions(Actions):
             return True
 
         return bool(self._call("tag", (node_id, dict(tags)), work))
+
+    def bring_rules(self, name: str, node_id: str, part: str, rules: Sequence[SecurityRule], *, check: bool = False) -> list[str]:
+        def work() -> list[str]:
+            mine = self.world.machines[node_id].rules
+            done = [] if mine.get(part, ()) == tuple(rules) else [f"{part} is {len(rules)} rules"]
+            if not check:
+                mine[part] = tuple(rules)
+            return done
+
+        found: list[str] = self._call("bring_rules", (name, node_id, part, check), work)
+        return found
 
     def host_keys(self, node_id: str) -> tuple[str, ...] | None:
         answer: tuple[str, ...] | None = self._call("host_keys", node_id, lambda: (f"ssh-ed25519 AAAA{node_id}",))
