@@ -16,6 +16,7 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import NodeCalls
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening import confirm, former, guard, lockout, outcome, profiles
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.decision import Connection, Decision, Options, packages, replaced
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.workloads import workloads
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config import plain
 
 AREAS = "ansible_collections.hybridops.fleet.plugins.plugin_utils._hardening.areas."
@@ -156,13 +157,12 @@ class ActionModule(NodeCalls):
         folder = Path(self.given["data"])
         if not folder.is_dir():
             raise AnsibleActionFail(f"there is no folder {folder}")
-        workloads = {**(facts.get("workloads") or {}), **dict.fromkeys(self.given["workloads"], "fleet_workloads says so")}
-        if any(name.startswith("no-") for name in self.given["workloads"]):
-            workloads = {name: why for name, why in workloads.items() if not name.startswith("no-") and f"no-{name}" not in self.given["workloads"]}
         distribution = profiles.distribution(folder, facts.get("os") or {})
         controls = profiles.controls(folder, self.given["profile"], self.given["controls"], self.given["values"])
         node = {name: plain(value) for name, value in self.vars.items() if name.startswith("fleet_") and name != "fleet_workloads"}
-        return Options(profile=self.given["profile"], controls=controls, distribution=distribution, workloads=workloads, node=node,
+        works = workloads(facts.get("workloads") or {}, self.given["workloads"], str(node.get("fleet_cluster") or ""),
+                          str(node.get("fleet_cluster_via") or ""))
+        return Options(profile=self.given["profile"], controls=controls, distribution=distribution, workloads=works, node=node,
                        variables={"become_method": self._play_context.become_method, **self.given["variables"]},
                        connection=self._connected(facts), check=self._task.check_mode,
                        host=self.host, hosts=self.vars.get("hostvars") or {}, groups=plain(self.vars.get("groups") or {}))
