@@ -146,7 +146,7 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "kubernetes", "hardening_fleet",
+        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "kubernetes", "site", "hardening_fleet",
                   *(f"hardening_{name}" for name in (*HARDENING, *LOCKOUT)))
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
@@ -199,6 +199,10 @@ class Runner:
         """A real cluster by kubeadm on booted hosts: three control planes, two workers, from nothing to a reset. Builds Kubernetes at first."""
         if self.step("kubernetes-build", self.lab_command("kubernetes"), cwd=CHECKOUT):
             self.on_lab("kubernetes", [], "tests/integration_lab/test_kubernetes.py", only="metal")
+
+    def site(self) -> None:
+        """Playbook site on three infrastructures, from nothing to a workload on public addresses: a swarm, then Kubernetes."""
+        self.on_lab("site", [], "tests/integration_lab/test_site.py", only="gce,openstack,metal")
 
     def molecule(self) -> None:
         """Molecule's scenarios of the hardening roles, each on hosts of its own."""
@@ -265,6 +269,7 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "hardening_fleet": Runner.hardening_fleet,
     "lockout": Runner.lockout,
     "kubernetes": Runner.kubernetes,
+    "site": Runner.site,
     "molecule": Runner.molecule,
     "conformance": Runner.conformance,
 }

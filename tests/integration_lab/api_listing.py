@@ -1,6 +1,8 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Prints, as JSON, everything in the lab's APIs that making nodes could leave behind. Asks by the clouds' own SDKs, not by ours."""
+"""Prints, as JSON, everything in the lab's APIs that making nodes could leave behind. Asks by the clouds' own SDKs, not by ours.
+
+Words choose APIs: ``api_listing.py openstack google``; all without."""
 from __future__ import annotations
 
 import contextlib
@@ -11,6 +13,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 OPENSTACK = ("floating", "provider", "misleading", "dualstack", "multinic", "company")
 AWS = (("lab", "us-east-1"), ("lab", "eu-west-1"), ("lab-second-admin", "us-east-1"), ("lab-second-admin", "eu-west-1"))
@@ -44,21 +47,28 @@ def aws() -> Iterator[str]:
         yield from (f"{profile} {region}: volume {volume['VolumeId']}" for volume in ec2.describe_volumes()["Volumes"])
 
 
-def google() -> Iterator[str]:
+def _ask_google(path: str) -> dict[str, Any]:
     from google.auth.transport.requests import AuthorizedSession
     from google.oauth2 import service_account
 
     credentials = service_account.Credentials.from_service_account_file(
         os.environ["GOOGLE_APPLICATION_CREDENTIALS"], scopes=["https://www.googleapis.com/auth/compute"])
-    session = AuthorizedSession(credentials)
     base = re.sub(r"/compute/v1/?$", "", os.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"].rstrip("/"))
+    answer: dict[str, Any] = AuthorizedSession(credentials).get(f"{base}/compute/v1/projects/{path}", timeout=30).json()
+    return answer
+
+
+def rules_of_google(project: str) -> list[dict[str, Any]]:
+    """The firewall rules of a project."""
+    return list(_ask_google(f"{project}/global/firewalls").get("items", ()))
+
+
+def google() -> Iterator[str]:
     for project in ("acme-prod", "acme-dev"):
         for kind in ("instances", "addresses", "disks"):
-            answer = session.get(f"{base}/compute/v1/projects/{project}/aggregated/{kind}", timeout=30).json()
-            for scope in answer.get("items", {}).values():
+            for scope in _ask_google(f"{project}/aggregated/{kind}").get("items", {}).values():
                 yield from (f"{project}: {kind} {row['name']}" for row in scope.get(kind, ()))
-        answer = session.get(f"{base}/compute/v1/projects/{project}/global/firewalls", timeout=30).json()
-        yield from (f"{project}: firewall {row['name']}" for row in answer.get("items", ()))
+        yield from (f"{project}: firewall {row['name']}" for row in rules_of_google(project))
 
 
 def metal() -> Iterator[str]:
@@ -75,7 +85,8 @@ def metal() -> Iterator[str]:
 
 def main() -> int:
     urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
-    json.dump(sorted(row for list_all in (openstack, aws, google, metal) for row in list_all()), sys.stdout)
+    chosen = [list_all for list_all in (openstack, aws, google, metal) if list_all.__name__ in (sys.argv[1:] or [list_all.__name__])]
+    json.dump(sorted(row for list_all in chosen for row in list_all()), sys.stdout)
     return 0
 
 

@@ -46,6 +46,7 @@ def _host(key: str, entry: Mapping[str, Any]) -> Host:
         image=" ".join(str(licence).rpartition("/")[2] for disk in instance.get("disks") or [] for licence in disk.get("licenses") or []),
         restarted=entry["restarted"],
         metadata={"tree": tree(entry, nics)},
+        kubelet=(instance.get("labels") or {}).get("kubelet") == "true",
     )
 
 

@@ -110,6 +110,7 @@ def world(tables: Mapping[str, list[Row]]) -> World:
                 disk=str(asked.get((uuid, "rebuild"), "")),
                 restarted=max(asked.get((uuid, action), 0.0) for action in ("reboot", "start")),
                 metadata=_metadata(row, metadata[uuid], nics),
+                kubelet=metadata[uuid].get("kubelet") == "true",
             )
         )
     return World.of(running, stopped)
