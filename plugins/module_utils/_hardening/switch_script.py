@@ -75,10 +75,10 @@ lock() { # SECONDS
   if has flock; then flock -w "$1" 9; fi
 }
 
-stop_waiting() { # UNIT, or the number of a group of processes
+stop_waiting() { # UNIT, or the number of a group of processes; it ends by itself, so nobody waits for systemd, which may hang on that
   case $1 in
   '') ;;
-  *[!0-9]*) systemctl stop "$1.service" 2>/dev/null 9>&- ;;
+  *[!0-9]*) systemctl --no-block stop "$1.service" 2>/dev/null 9>&- ;;
   *) kill -s TERM -- "-$1" 2>/dev/null ;;
   esac
 }
