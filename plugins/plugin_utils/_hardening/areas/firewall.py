@@ -13,6 +13,7 @@ from ..decision import Decision, Facts, Item, Options
 from ..firewall import nft, others
 from ..firewall.openings import Openings, containers, number, outside
 from ..firewall.packet import Packet, admits
+from ..firewall.places import is_container
 from ..firewall.policy import Policy
 
 FOLDER = "/etc/hybridops-fleet"
@@ -178,9 +179,15 @@ def _lockout_fix(options: Options, opened: Openings, packet: Packet) -> str:
 
 def _packet(facts: Facts, source: str, destination: str, port: int) -> Packet:
     source, destination = source.split("%")[0], destination.split("%")[0]
-    interface = next((str(row["name"]) for row in facts.get("networks") or ()
-                      if any(str(address).partition("/")[0] == destination for address in row.get("addresses") or ())), None)
-    return Packet(source, destination, "tcp", port, None if interface == "lo" else interface)
+    networks = facts.get("networks") or ()
+    addresses = [(str(row["name"]), ipaddress.ip_interface(str(text).split("%")[0])) for row in networks for text in row.get("addresses") or ()]
+    sender = ipaddress.ip_address(source)
+    if any(sender == address.ip for _name, address in addresses):
+        return Packet(source, destination, "tcp", port, "lo")  # from itself, whatever interface the address is on
+    # a container comes by its bridge, to whichever address of the host
+    bridge = next((name for name, address in addresses if is_container(name) and sender in address.network), None)
+    interface = next((name for name, address in addresses if str(address.ip) == destination), None)
+    return Packet(source, destination, "tcp", port, bridge or (None if interface == "lo" else interface))
 
 
 def _closed(facts: Facts, policy: Policy) -> list[str]:

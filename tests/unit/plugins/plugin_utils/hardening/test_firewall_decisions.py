@@ -159,6 +159,17 @@ def test_a_node_is_not_cut_from_its_cluster() -> None:
     assert any("connected now, and not let in again: tcp 7946 from 10.0.0.8" in note for note in told.notes)
 
 
+def test_what_comes_from_the_node_itself_or_its_own_containers_is_no_member_that_is_cut_off() -> None:
+    rows = [{"source": source, "destination": "10.213.0.5", "port": port} for source, port in (("10.213.0.5", 2379), ("10.244.0.2", 6443))]
+    seen = given.facts(("eth0", ("10.0.0.5/24",)), ("fleet0", ("10.213.0.5/16",)), ("cni0", ("10.244.0.1/24",)), login=("192.0.2.9", "10.0.0.5", 22),
+                       firewall={"peers": rows})
+    alone = given.host(given.address("10.0.0.5", "private"))
+    given.decided(seen, given.options(alone, workloads={"kubernetes": "seen"}))
+    strange = {"peers": [*rows, {"source": "10.245.0.2", "destination": "10.213.0.5", "port": 6443}]}
+    with pytest.raises(FleetError, match=r"kubernetes runs here and 10.245.0.2 is connected"):
+        given.decided({**seen, "firewall": {**seen["firewall"], **strange}}, given.options(alone, workloads={"kubernetes": "seen"}))
+
+
 # ---------------------------------------------------------------------------------------------------- workloads and others
 def test_nothing_is_forwarded_only_where_nothing_works_as_a_router() -> None:
     def forward(seen: dict[str, Any], **more: Any) -> str:
