@@ -160,8 +160,10 @@ class Runner:
         self.on_fresh_hosts("access")
 
     def ssh_hardening(self) -> None:
-        """Role ssh_hardening on booted hosts: refusals, the switch, restarts, both address families, beside role access."""
-        self.on_fresh_hosts("ssh_hardening")
+        """Role ssh_hardening on booted hosts: refusals, the switch, restarts, both address families, beside role access,
+        and what an auditor says."""
+        audit = self.lab.venv("ssh-audit", CHECKOUT / "tests" / "requirements" / "ssh-audit.txt") / "bin" / "ssh-audit"
+        self.on_fresh_hosts("ssh_hardening", {"SSH_AUDIT": str(audit)})
 
     def firewall(self) -> None:
         """Role firewall on a booted rack: real traffic, refusals, the switch, restore."""
@@ -227,11 +229,11 @@ class Runner:
     def lab_command(self, *words: str) -> list[str]:
         return [sys.executable, str(CHECKOUT / "tests" / "lab"), "--state", str(self.lab.root), *words]
 
-    def on_fresh_hosts(self, name: str) -> None:
+    def on_fresh_hosts(self, name: str, env: dict[str, str] | None = None) -> None:
         """Run the suite of that name on three hosts as their image made them."""
         folder = self.lab.run / name
         boot = [*self.lab_command("exec"), str(self.bin / "python"), "tests/integration_lab/fresh_hosts.py", str(folder), "3"]
-        self.on_lab(name, [boot], f"tests/integration_lab/test_{name}.py", env={"FLEET_ACCESS_HOSTS": str(folder / "hosts.json")})
+        self.on_lab(name, [boot], f"tests/integration_lab/test_{name}.py", env={"FLEET_ACCESS_HOSTS": str(folder / "hosts.json"), **(env or {})})
 
     def on_lab(
         self, name: str, first: list[list[str]], *paths: str, env: dict[str, str] | None = None, booted: bool = True, only: str = "",

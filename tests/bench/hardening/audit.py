@@ -67,7 +67,7 @@ UNIT
 done
 """
 _FOLDER = "/opt/audit"
-_SSH_AUDIT = "ssh-audit==3.9.0\n"
+_SSH_AUDIT = Path(__file__).resolve().parents[2] / "requirements" / "ssh-audit.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,9 +106,7 @@ class Auditors:
         return next((file.name.split("_")[1] for file in sorted(self._cache.glob("ssg-debian_*.deb"))), "unknown")
 
     def _ssh_audit(self) -> Path:
-        wanted = self._cache / "ssh-audit.txt"
-        wanted.write_text(_SSH_AUDIT, encoding="ascii")
-        return self._lab.venv("ssh-audit", wanted) / "bin" / "ssh-audit"
+        return self._lab.venv("ssh-audit", _SSH_AUDIT) / "bin" / "ssh-audit"
 
     def furnish(self, rack: Rack, machine: Machine) -> None:
         """What every contestant's host has before anything is done to it."""
