@@ -22,6 +22,8 @@ from ansible_collections.hybridops.fleet.plugins.plugin_utils._inventory.config 
 
 SEEN, PLAN, TICKET, LEAD, COPY = "kubernetes_seen", "kubernetes_plan", "kubernetes_ticket", "kubernetes_lead", "kubernetes_copy"
 FACTS = "hybridops.fleet.kube_facts"
+EVER = 10 ** 9
+"""Days that no certificate has left."""
 
 
 class ActionModule(Deciding):
@@ -29,7 +31,7 @@ class ActionModule(Deciding):
 
     arguments: ClassVar = {
         "state": {"type": "str", "required": True, "choices": ["looked", "planned", "prepared", "initialized", "joined", "left", "upgrade_planned",
-                                                               "copy_planned", "saved", "restore_planned", "unpacked"]},
+                                                               "renewal_planned", "copy_planned", "saved", "restore_planned", "unpacked"]},
         "options": {"type": "dict", "default": {}},
         "programs": {"type": "path", "default": ""},
         "copy": {"type": "path", "default": ""},
@@ -59,6 +61,12 @@ class ActionModule(Deciding):
 
     def _upgrade_planned(self) -> dict[str, Any]:
         return _told(upgrading.decide(self._members(), str(self.given["options"]["version"]).lstrip("v")))
+
+    def _renewal_planned(self) -> dict[str, Any]:
+        renewing = storing.due(self._members(), EVER)
+        if not renewing:
+            raise FleetError("kubernetes: nothing was changed", why="none of these hosts is a control plane", code="argument")
+        return {"first": renewing[0], "renewing": renewing}
 
     def _copy_planned(self) -> dict[str, Any]:
         first, about = storing.about(self._members(), self.given["options"]["name"])

@@ -60,6 +60,18 @@ for port in 6443 2379; do openssl s_client -connect 127.0.0.1:$port </dev/null 2
 """
 """Of the certificates on a control plane, and of those that its API and its etcd show."""
 
+ENDED = """
+set -e
+mkdir /tmp/ended && cd /tmp/ended
+openssl req -new -newkey rsa:2048 -nodes -keyout key -out request -subj /O=kubeadm:cluster-admins/CN=kubernetes-admin 2>/dev/null
+authority=/etc/kubernetes/pki/ca
+openssl x509 -req -in request -CA $authority.crt -CAkey $authority.key -CAcreateserial -CAserial serial -days -1 -out cert 2>/dev/null
+sed -i "s#client-certificate-data:.*#client-certificate-data: $(base64 -w0 cert)#" /etc/kubernetes/admin.conf
+sed -i "s#client-key-data:.*#client-key-data: $(base64 -w0 key)#" /etc/kubernetes/admin.conf
+rm -r /tmp/ended
+"""
+"""The administrator's certificate ended yesterday."""
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -174,6 +186,15 @@ def test_certificates_are_renewed(site: Site) -> None:
     after = {name: site.root(name, SERIALS).splitlines() for name in leads}
     assert all(old != new for name in leads for old, new in zip(before[name], after[name], strict=True)) and len(after["lead-1"]) == 8
     assert site.kubeconfig.read_text(encoding="utf-8") != rights
+    assert "node/lead-1" in site.outside("get nodes -o name") and site.nodes() == dict.fromkeys(MACHINES, True)
+    assert changed(site.run(*MACHINES)) == dict.fromkeys(MACHINES, 0)
+
+
+def test_certificates_that_have_ended_are_renewed_as_well(site: Site) -> None:
+    for name in ("lead-1", "lead-2", "lead-3"):
+        site.root(name, ENDED)
+    assert "playbook cluster_certificates" in (out := site.run(*MACHINES, ok=False)) and changed(out) == dict.fromkeys(MACHINES, 0)
+    site.run(*MACHINES, tasks="certificates")
     assert "node/lead-1" in site.outside("get nodes -o name") and site.nodes() == dict.fromkeys(MACHINES, True)
     assert changed(site.run(*MACHINES)) == dict.fromkeys(MACHINES, 0)
 

@@ -52,6 +52,11 @@ class Member:
         """It is a control plane already."""
         return self.inside and bool(self.seen.get("control_plane"))
 
+    @property
+    def days_left(self) -> int:
+        """Of the certificate that ends first; negative when it has ended. Of a control plane."""
+        return min((int(row["days"]) for row in (self.seen.get("certificates") or {}).values()), default=10 ** 6)
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -156,7 +161,9 @@ def leader(members: Sequence[Member]) -> Member:
     if leads:
         raise FleetError("kubernetes: the API answers on no control plane",
                          why="; ".join(f"{member.name}: {(member.seen.get('cluster') or {}).get('why')}" for member in leads), code="api",
-                         fix="Look at kubelet and the containers of the control planes there, or bring the cluster back from a snapshot.")
+                         fix="Certificates have ended: renew them by tasks_from certificates of role kubernetes (playbook cluster_certificates)."
+                         if any(member.days_left < 0 for member in leads) else
+                         "Look at kubelet and the containers of the control planes there, or bring the cluster back from a copy (cluster_restore).")
     return min((member for member in members if member.role == CONTROL_PLANE), key=lambda member: member.name)
 
 

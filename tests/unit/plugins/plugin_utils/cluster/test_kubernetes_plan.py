@@ -83,7 +83,9 @@ def test_the_control_plane_that_answers_is_asked() -> None:
     silent = {"cluster": {"answers": False, "why": "connection refused"}}
     lost, good = member(1, "control_plane", inside=True, leads=True, **silent), member(2, "control_plane", inside=True, leads=True)
     assert decide([lost, good], WISH).first == "k2"
-    assert "k1: connection refused" in refused(lost)
+    assert "k1: connection refused" in refused(lost) and "ended" not in refused(lost)
+    ended = member(1, "control_plane", inside=True, leads=True, **silent, certificates={"apiserver": {"days": 3}, "admin.conf": {"days": -1}})
+    assert "Certificates have ended" in refused(ended)
 
 
 @pytest.mark.parametrize("asked", ["1.33", "1.35", "1.34.2", "one"])
