@@ -26,9 +26,10 @@ options:
       - V(renewal_planned) tells which control planes get new certificates, in which order; the API need not answer.
       - V(copy_planned) chooses the control plane whose store is copied, V(saved) makes the copy there; V(restore_planned) tells how a copy is brought
         back, and refuses what cannot go well, V(unpacked) makes etcd's data of it beside that which is there. With the plan in C(kubernetes_copy).
-      - V(planned), V(upgrade_planned), V(renewal_planned), V(copy_planned) and V(restore_planned) decide for all hosts of the play; call them with C(run_once).
+      - The states that plan decide for all hosts of the play; call them with C(run_once).
     type: str
-    choices: [looked, planned, prepared, initialized, joined, left, upgrade_planned, renewal_planned, copy_planned, saved, restore_planned, unpacked]
+    choices: [looked, planned, prepared, initialized, joined, left, upgrade_planned, renewal_planned, copy_planned, saved, restore_planned,
+      unpacked]
     required: true
   options:
     description: Settings of the cluster, as the role gives them.

@@ -19,6 +19,7 @@ RESTING = "/var/lib/hybridops-fleet/kubernetes/resting"
 """Where manifests are while their control plane is stopped."""
 MARK = "/var/lib/hybridops-fleet/kubernetes/step.json"
 """What the collection last did here with kubeadm, and whether it came to its end."""
+PROXY = "/etc/hybridops-fleet/kubernetes/api-proxy.cfg"
 SOCKETS = ("/run/containerd/containerd.sock", "/run/crio/crio.sock")
 PACKAGES = ("kubeadm", "kubelet", "kubectl", "haproxy")
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
@@ -185,10 +186,10 @@ def _certificate(system: System, text: str) -> dict[str, Any]:
 
 
 def _etcd(system: System) -> dict[str, Any]:
-    """image: of its pod; peers: members that were there when this one came, by name."""
+    """image: of its pod; peers: names of the control planes that this one has heard of, when it came and by its proxy."""
     text = system.text(ETCD_MANIFEST) or system.text(RESTING + "/etcd.yaml")
-    pairs = [pair.partition("=") for pair in _first(r"--initial-cluster=(\S+)", text).split(",") if "=" in pair]
-    return {"image": _first(r"(?m)^\s*image:\s*(\S+)", text), "peers": {name: url for name, _equals, url in pairs}}
+    came = [pair.partition("=")[0] for pair in _first(r"--initial-cluster=(\S+)", text).split(",") if "=" in pair]
+    return {"image": _first(r"(?m)^\s*image:\s*(\S+)", text), "peers": sorted({*came, *re.findall(r"(?m)^\s*server (\S+) ", system.text(PROXY))})}
 
 
 def _own_name(system: System) -> str:

@@ -67,7 +67,8 @@ def restore(members: Sequence[Member], copy: Mapping[str, Any], name: str, elsew
     others = sorted(member.name for member in leads if member.seen.get("authority") != copy.get("authority"))
     if others:
         wrong.append(f"{', '.join(others)}: another cluster than that of the copy, by its certificate authority")
-    peers = {peer for member in leads for peer in (member.seen.get("etcd") or {}).get("peers") or ()} - {member.node for member in leads}
+    peers = {peer for member in leads for peer in (*(member.seen.get("etcd") or {}).get("peers", ()), *_known(member))}
+    peers -= {member.node for member in leads}
     cut = sorted(host for host in elsewhere if node_name(host) in peers)
     if cut:
         wrong.append(f"{', '.join(cut)}: a control plane that is not in this run, which would go on with what there was; run it on all of them")
@@ -75,6 +76,11 @@ def restore(members: Sequence[Member], copy: Mapping[str, Any], name: str, elsew
         raise FleetError("kubernetes: nothing was changed", why="; ".join(wrong), code="preflight")
     rows = {member.name: {"name": member.node, "url": f"https://{member.ip}:2380"} for member in leads}
     return Restore(leads[0].name, rows, ",".join(f"{row['name']}={row['url']}" for row in rows.values()), tuple(member.node for member in members))
+
+
+def _known(member: Member) -> list[str]:
+    """Control planes that its API knows, where that answers."""
+    return [row["name"] for row in (member.seen.get("cluster") or {}).get("nodes") or () if row.get("control_plane")]
 
 
 def due(members: Sequence[Member], days: int) -> list[str]:

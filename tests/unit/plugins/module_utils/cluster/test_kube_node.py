@@ -206,7 +206,13 @@ def test_a_control_plane_stops_and_starts_with_other_data(tmp_path: Path) -> Non
     kube_store.stop(system)
     assert [path.name for path in (tmp_path / "etc/kubernetes/manifests").iterdir()] == ["other.yaml"]
     (tmp_path / "etc/kubernetes/admin.conf").write_text("x")
-    assert kube_look.look(system)["control_plane"] and kube_store.data_folder(system) == "/var/lib/etcd"
+    (tmp_path / "etc/hybridops-fleet/kubernetes").mkdir(parents=True)
+    (tmp_path / kube_look.PROXY[1:]).write_text("  default-server check\n  server k1 192.0.2.1:6443\n  server k3 192.0.2.3:6443\n")
+    came = "--initial-cluster=k1=https://192.0.2.1:2380,k2=https://192.0.2.2:2380"
+    (tmp_path / kube_look.RESTING[1:] / "etcd.yaml").write_text(f"- --data-dir=/var/lib/etcd\n- {came}\n  image: registry.invalid/etcd:3\n")
+    seen = kube_look.look(system)
+    assert seen["control_plane"] and seen["etcd"] == {"image": "registry.invalid/etcd:3", "peers": ["k1", "k2", "k3"]}
+    assert kube_store.data_folder(system) == "/var/lib/etcd"
     (tmp_path / "var/lib/etcd/.unpacked/member").mkdir(parents=True)
     (tmp_path / "var/lib/etcd/.unpacked/member/new").write_text("x")
     kube_store.start(system)

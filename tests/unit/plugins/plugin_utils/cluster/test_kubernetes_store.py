@@ -19,7 +19,7 @@ ABOUT = {"kind": "kubernetes", "name": "lab", "authority": "aa"}
 
 def member(place: int, *, leads: bool = True, role: str = "", **changes: Any) -> Member:
     seen = {"member": True, "control_plane": leads, "authority": "aa", "node": f"k{place}", "api_version": "1.34.3",
-            "cluster": {"answers": True, "nodes": []}, "etcd": {"peers": {"k1": "", "k2": "", "k3": ""}}, **changes}
+            "cluster": {"answers": True, "nodes": []}, "etcd": {"peers": ["k1", "k2", "k3"]}, **changes}
     return Member(f"k{place}", role or ("control_plane" if leads else "worker"), f"192.0.2.{place}", seen)
 
 
@@ -41,6 +41,7 @@ def test_it_is_brought_back_on_all_control_planes_at_once() -> None:
 
 @pytest.mark.parametrize(("members", "name", "elsewhere", "said"), [
     ([member(1)], "other", [], "the copy is of cluster lab, not of other"),
+    ([member(1, cluster={"answers": True, "nodes": [{"name": "k8", "control_plane": True}]})], "lab", ["k8"], "k8: a control"),
     ([member(1)], "lab", ["k3"], "k3: a control plane that is not in this run"),
     ([member(1), member(2, authority="bb")], "lab", [], "k2: another cluster than that of the copy"),
     ([member(1), member(2, leads=False, role="control_plane")], "lab", [], "k2: no files of a control plane are there"),
