@@ -45,6 +45,8 @@ class Outcome:
     ok: bool
     seconds: float
     counts: tuple[int, int, int] = (0, 0, 0)
+    failures: tuple[str, ...] = ()
+    """The test runner's line for each test that failed."""
 
 
 class Runner:
@@ -91,7 +93,7 @@ class Runner:
                     ok = False
                     break
         text = log.read_text(encoding="utf-8", errors="replace")
-        outcome = Outcome(name, ok, time.monotonic() - began, counts(text))
+        outcome = Outcome(name, ok, time.monotonic() - began, counts(text), failures(text))
         self.outcomes.append(outcome)
         summary = next((line.strip("= ") for line in reversed(text.splitlines()) if re.search(r"\d+ (passed|failed|error)", line)), "")
         print(f"{'ok    ' if ok else 'FAILED'} {name:28} {outcome.seconds:6.0f} s  {summary}", flush=True)
@@ -104,7 +106,7 @@ class Runner:
 
     def pytest(self, name: str, *paths: str, env: dict[str, str] | None = None) -> bool:
         # the controller-side tests import the collection by its full name, so they run inside the tree
-        return self.step(name, [str(self.bin / "python"), "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *paths], env=env)
+        return self.step(name, [str(self.bin / "python"), "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", *paths], env=env)
 
     # -- the steps --------------------------------------------------------------------------------------------
     def lint(self) -> None:
@@ -315,6 +317,11 @@ def counts(text: str) -> tuple[int, int, int]:
     return found.get("passed", 0), found.get("failed", 0) + found.get("error", 0), found.get("skipped", 0)
 
 
+def failures(text: str) -> tuple[str, ...]:
+    """Pytest's line for each test that failed or could not be set up."""
+    return tuple(line for line in text.splitlines() if re.match(r"(FAILED|ERROR) \S+\.py", line))
+
+
 def all_cores() -> bool:
     """ansible-test sanity and units on every core; each in a virtual environment of the Python it needs."""
     ok = True
@@ -377,7 +384,11 @@ def run(names: list[str]) -> int:
         steps[name](runner)
     broken = [outcome.name for outcome in runner.outcomes if not outcome.ok]
     passed, failed, skipped = (sum(column) for column in zip(*(outcome.counts for outcome in runner.outcomes), strict=True))
-    print(f"\n{len(runner.outcomes) - len(broken)} steps ok, {len(broken)} failed{': ' + ', '.join(broken) if broken else ''}; "
+    print()
+    for outcome in runner.outcomes:  # once more at the end, where also who sees only the last lines finds them
+        for line in outcome.failures:
+            print(f"{outcome.name}: {line}")
+    print(f"{len(runner.outcomes) - len(broken)} steps ok, {len(broken)} failed{': ' + ', '.join(broken) if broken else ''}; "
           f"{time.monotonic() - began:.0f} s")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if broken else 0

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.address_class import PUBLIC, classify
+from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
 READ = ("ansible_host", "fleet_cloud", "fleet_cluster_ip", "fleet_cluster_role", "fleet_cluster_told", "fleet_interfaces", "fleet_mesh_endpoint",
         "fleet_mtu", "fleet_network_domain", "fleet_private_ipv4", "fleet_private_ipv6", "fleet_provider", "fleet_public_ip_on_interface",
@@ -122,11 +123,16 @@ class Member:
 
 
 def read(name: str, variables: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> Member:
-    """variables: those of READ, in built-in types. facts: the result of cluster_facts for this node."""
+    """variables: those of READ, in built-in types. facts: the result of cluster_facts for this node.
+
+    Raises FleetError that names host and variable where somebody wrote by hand what is not of the one shape.
+    """
     seen = seen_of(facts) if facts else None
     tags = variables.get("fleet_tags") or {}
     told = variables.get(TOLD) or {"ip": variables.get("fleet_cluster_ip"), "role": variables.get("fleet_cluster_role") or tags.get("cluster_role")}
-    mtu = variables.get("fleet_mtu")
+    mtu = str(variables.get("fleet_mtu") or 0)
+    if not mtu.isdecimal():
+        raise _not_so(name, "fleet_mtu", f"'{mtu}' is no number of bytes", "Write it as 1500.")
     return Member(
         name=name,
         provider=str(variables.get("fleet_provider") or ""),
@@ -134,8 +140,8 @@ def read(name: str, variables: Mapping[str, Any], facts: Mapping[str, Any] | Non
         region=str(variables.get("fleet_region") or ""),
         zone=str(variables.get("fleet_zone") or ""),
         domain=variables.get("fleet_network_domain") or None,
-        addresses=_addresses(variables, seen),
-        mtu=int(mtu) if mtu else None,
+        addresses=_addresses(name, variables, seen),
+        mtu=int(mtu) or None,
         security_groups=tuple(str(one) for one in variables.get("fleet_security_groups") or ()),
         told_ip=str(told.get("ip") or ""),
         told_role=str(told.get("role") or ""),
@@ -163,18 +169,44 @@ def seen_of(facts: Mapping[str, Any]) -> Seen:
 
 
 # ---------------------------------------------------------------------------------------------------- details
-def _addresses(variables: Mapping[str, Any], seen: Seen | None) -> tuple[Address, ...]:
-    told = [Address(_plain(row["ip"]), int(row["family"]), str(row["role"]), _plain(row["nat_of"]) if row.get("nat_of") else None)
-            for interface in variables.get("fleet_interfaces") or () for row in interface.get("addresses") or ()]
+def _addresses(name: str, variables: Mapping[str, Any], seen: Seen | None) -> tuple[Address, ...]:
+    told = _interfaces(name, variables.get("fleet_interfaces") or ())
     known = {one.ip for one in told}
     on_interface = variables.get("fleet_public_ip_on_interface")
     for family in FAMILIES:
-        private, public = variables.get(f"fleet_private_ipv{family}"), variables.get(f"fleet_public_ipv{family}")
-        if private and _plain(private) not in known:
-            told.append(Address(_plain(private), family, "private"))
-        if public and _plain(public) not in known:
-            told.append(Address(_plain(public), family, "floating" if on_interface is False else "public"))
+        for word, role in (("private", "private"), ("public", "floating" if on_interface is False else "public")):
+            ip = variables.get(f"fleet_{word}_ipv{family}")
+            if not ip:
+                continue
+            if not _is_address(ip, family):
+                raise _not_so(name, f"fleet_{word}_ipv{family}", f"'{ip}' is no IPv{family} address", "Write one, or leave it empty.")
+            if _plain(ip) not in known:
+                told.append(Address(_plain(ip), family, role))
     return tuple(told or _of_connection(str(variables.get("ansible_host") or ""), seen))
+
+
+def _interfaces(name: str, rows: Any) -> list[Address]:
+    """Addresses of fleet_interfaces. The family is the address's own: what somebody wrote of it by hand would tell nothing new."""
+    found = []
+    try:
+        for row in (row for interface in rows for row in interface.get("addresses") or ()):
+            ip = ipaddress.ip_address(str(row["ip"]))
+            found.append(Address(str(ip), ip.version, str(row["role"]), _plain(row["nat_of"]) if row.get("nat_of") else None))
+    except (AttributeError, KeyError, TypeError, ValueError) as failure:
+        why = f"{failure} is missing" if isinstance(failure, KeyError) else str(failure)
+        raise _not_so(name, "fleet_interfaces", why, "Write it as [{name: eth0, addresses: [{ip: 10.0.0.5, role: private}]}].") from None
+    return found
+
+
+def _not_so(name: str, variable: str, why: str, fix: str) -> FleetError:
+    return FleetError(f"{name}: {variable}", why=why, fix=fix, code="argument")
+
+
+def _is_address(text: object, family: int) -> bool:
+    try:
+        return ipaddress.ip_address(str(text)).version == family
+    except ValueError:
+        return False
 
 
 def _of_connection(host: str, seen: Seen | None) -> Iterable[Address]:
