@@ -91,7 +91,8 @@ class Controller:
             "fleet_file": str(folder / "inventory" / "fleet.nodes.yml"), "fleet_nodes": NODES, "allocate_timeout": "300",
             "access_authorized_keys": key.with_suffix(".pub").read_text(encoding="utf-8").strip(), "access_private_key_file": str(key),
             "access_known_hosts": str(folder / "known_hosts"), "allocate_key_dir": str(folder / "node_keys"),
-            "fleet_hardening": "true", "fleet_hardening_profile": "baseline", "fleet_hardening_report": str(folder / "report"),
+            "fleet_workloads": "docker,swarm", "fleet_hardening": "true", "fleet_hardening_profile": "baseline",
+            "fleet_hardening_report": str(folder / "report"),
             "fleet_mesh": "false", "fleet_cluster": "swarm", "fleet_cluster_managers": "1", "fleet_cluster_size": "2", "fleet_cluster_network": "",
             "container_engine_log_files": "3", "container_engine_users": "fleet,nobody", "container_engine_settings": '{"debug": true}',
             "docker_swarm_autolock": "true", "docker_swarm_unlock_key_file": str(folder / "keys" / "unlock"), "docker_swarm_needs": "overlay",
@@ -180,7 +181,7 @@ def test_strings_of_the_survey_came_as_what_they_mean(job: Job, controller: Cont
 
 def test_the_job_s_events_tell_how_it_gets_on(job: Job) -> None:
     plays = [event["event_data"]["play"] for event in job.events if event["event"] == "playbook_on_play_start"]
-    assert plays[0] == "Settings of all that comes, before anything is made" and plays[-1] == "Docker Swarm", plays
+    assert plays[0] == "Settings of all that comes, before anything is made" and "Docker Swarm" in plays, plays
     tasks = [event["event_data"]["task"] for event in job.events if event["event"] == "playbook_on_task_start"]
     assert any("The first manager begins the swarm" in task for task in tasks) and len(tasks) > 50
     progress = [event["stdout"] for event in job.events if event["event"] == "verbose" and "awx-1" in event["stdout"]]

@@ -184,8 +184,7 @@ def test_the_examples_of_the_modules_are_run(swarm: Swarm) -> None:
     first = {"ansible.builtin.include_role": {"name": "hybridops.fleet.mesh", "tasks_from": "members"}}
     book = json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [first]}, *plays], indent=1)
     tokens = swarm.root("n1", "docker swarm join-token -q worker")
-    out = swarm.play(book, **MIRROR)
-    assert "skipping" not in out.partition("PLAY RECAP")[2] and "unreachable=0" in out
+    swarm.play(book, **MIRROR)
     assert swarm.root("n1", "docker swarm join-token -q worker") != tokens
     assert swarm.root("n2", "docker info --format '{{.Swarm.LocalNodeState}}'") == "inactive"
     until(lambda: swarm.nodes("n1")["n2"].startswith("Down"), "the swarm sees that n2 left")
