@@ -146,7 +146,8 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "kubernetes", "site", "hardening_fleet",
+        others = ("access", "awx", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "swarm_life", "kubernetes", "site",
+                  "hardening_fleet",
                   *(f"hardening_{name}" for name in (*HARDENING, *LOCKOUT)))
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
@@ -176,6 +177,15 @@ class Runner:
     def swarm(self) -> None:
         """Docker Swarm on hardened booted hosts: made, used, drained, upgraded, broken, grown, backed up and restored."""
         self.on_lab("swarm", [], "tests/integration_lab/test_swarm.py", only="metal")
+
+    def swarm_life(self) -> None:
+        """A swarm that is joined through one manager, and what goes wrong in its life; the examples of clusters' modules."""
+        self.on_lab("swarm_life", [], "tests/integration_lab/test_swarm_life.py", only="metal")
+
+    def awx(self) -> None:
+        """The whole way as a job of AWX goes it: its runner, a private data folder, values of a survey, no terminal."""
+        runner = environment_with_ansible(self.lab, "awx", "awx.txt", self.core) / "bin" / "ansible-runner"
+        self.on_lab("awx", [], "tests/integration_lab/test_awx.py", env={"FLEET_AWX_RUNNER": str(runner)}, only="gce")
 
     def provision(self) -> None:
         """Two nodes on every cloud through all eight steps, again, away again, and killed in between."""
@@ -261,12 +271,14 @@ STEPS: dict[str, Callable[[Runner], None]] = {
 
 EXTRA: dict[str, Callable[[Runner], None]] = {
     "access": Runner.access,
+    "awx": Runner.awx,
     "ssh_hardening": Runner.ssh_hardening,
     "firewall": Runner.firewall,
     "hosts": Runner.hosts,
     "mesh": Runner.mesh,
     "provision": Runner.provision,
     "swarm": Runner.swarm,
+    "swarm_life": Runner.swarm_life,
     "hardening": Runner.hardening,
     "hardening_fleet": Runner.hardening_fleet,
     "lockout": Runner.lockout,

@@ -50,6 +50,12 @@ options:
     type: list
     elements: str
     default: []
+  through:
+    description:
+      - A manager of a swarm that runs, outside of this run, through whom the hosts of the run join. M(hybridops.fleet.cluster_facts) has told of it,
+        registered as C(mesh_through). Not where members use each other by the mesh.
+    type: str
+    default: ""
   mesh_ipv4_pool:
     description: Network of the mesh. Without it the first of several that overlaps no network of the inventory and of the nodes.
     type: str

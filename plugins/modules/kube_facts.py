@@ -35,7 +35,7 @@ RETURN = r"""
 facts:
   description:
     - Parts by name, C(versions), C(runtime), C(member), C(control_plane), C(node), C(authority), C(features), C(ids), C(addresses), C(images),
-      C(certificates), C(cluster) and others. Nothing secret is among them.
+      C(certificates) (C(ends), C(days) that are left, C(serial)), C(etcd), C(cluster) and others. Nothing secret is among them.
   type: dict
   returned: success
 """

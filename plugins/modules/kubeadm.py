@@ -23,11 +23,14 @@ options:
       - V(ticket) makes what a node needs to join, V(ticket_end) makes it useless. The answer of V(ticket) is secret.
       - V(network) gives nodes the rights that the built-in pod network needs.
       - V(ready) waits until nodes are ready, V(drain) moves their pods elsewhere, V(forget) takes them out of etcd and the API; on a control plane.
-      - V(upgrade) brings kubeadm's part of a node to another version, V(kubelet) starts kubelet anew, V(upgraded) marks the end; V(uncordon) lets
+      - V(upgrade) brings kubeadm's part of a node to another version, V(kubelet) starts kubelet anew, V(upgraded) waits until a control plane is
+        ready for good and marks the end; V(uncordon) lets
         pods come to O(nodes) again.
+      - V(certificates) renews those of a control plane and starts its pods anew with them; V(steady) waits until a control plane is ready for good.
       - V(reset) takes Kubernetes off the node it runs on, with everything that kubeadm leaves behind.
     type: str
-    choices: [init, join, images, ticket, ticket_end, network, ready, drain, forget, upgrade, kubelet, upgraded, uncordon, reset]
+    choices: [init, join, images, ticket, ticket_end, network, ready, drain, forget, upgrade, kubelet, upgraded, uncordon, certificates, steady,
+      reset]
     required: true
   config:
     description: The configuration for O(step=init) and O(step=join), as YAML.
@@ -72,6 +75,10 @@ options:
     default: registry.k8s.io
   apply:
     description: With O(step=upgrade), the cluster's own settings come along; for the first of its nodes.
+    type: bool
+    default: false
+  cordoned:
+    description: With O(step=upgrade), somebody kept pods away from the node before; noted for a run after a failure.
     type: bool
     default: false
   ignored:
@@ -130,10 +137,11 @@ missing:
   returned: with O(step=images)
 """
 
+import contextlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kube_look, kube_reset, kube_work
+from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kube_look, kube_reset, kube_store, kube_work
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
 
 
@@ -151,15 +159,17 @@ def main() -> None:
         "version": {"type": "str", "default": ""},
         "repository": {"type": "str", "default": "registry.k8s.io"},
         "apply": {"type": "bool", "default": False},
+        "cordoned": {"type": "bool", "default": False},
         "ignored": {"type": "list", "elements": "str", "default": []},
         "archives": {"type": "list", "elements": "path", "default": []},
         "timeout": {"type": "int", "default": 600},
     }, required_if=[("step", "init", ["config"]), ("step", "join", ["config"]), ("step", "ticket_end", ["token"])], supports_check_mode=True)
     system, step = System(), module.params["step"]
     if module.check_mode and step not in ("images", "reset"):
-        module.exit_json(changed=step not in ("ticket", "ticket_end", "ready"))
+        module.exit_json(changed=step not in ("ticket", "ticket_end", "ready", "steady"))
     try:
-        answer = STEPS[step](module, system)
+        with kube_work.alone(system, module.params["timeout"]) if step in ALONE and not module.check_mode else contextlib.nullcontext():
+            answer = STEPS[step](module, system)
     except (kube_work.KubeadmError, OSError) as failure:
         module.fail_json(msg=str(failure))
     module.exit_json(**{"changed": True, **answer})
@@ -200,7 +210,7 @@ def forget(module: AnsibleModule, system: System) -> dict[str, Any]:
 
 def upgrade(module: AnsibleModule, system: System) -> dict[str, Any]:
     given = module.params
-    kube_work.upgrade(system, given["version"], given["apply"], given["ignored"], given["timeout"])
+    kube_work.upgrade(system, given["version"], given["apply"], given["cordoned"], given["ignored"], given["timeout"])
     return {}
 
 
@@ -210,6 +220,7 @@ def kubelet(module: AnsibleModule, system: System) -> dict[str, Any]:
 
 
 def upgraded(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_work.steady(system)
     kube_work.mark(system, "upgrade", True)
     return {}
 
@@ -217,6 +228,16 @@ def upgraded(module: AnsibleModule, system: System) -> dict[str, Any]:
 def uncordon(module: AnsibleModule, system: System) -> dict[str, Any]:
     kube_work.uncordon(system, module.params["nodes"])
     return {}
+
+
+def certificates(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_store.renew_certificates(system)
+    return {}
+
+
+def steady(module: AnsibleModule, system: System) -> dict[str, Any]:
+    kube_work.steady(system, module.params["timeout"])
+    return {"changed": False}
 
 
 def take_off(module: AnsibleModule, system: System) -> dict[str, Any]:
@@ -241,7 +262,10 @@ def images(module: AnsibleModule, system: System) -> dict[str, Any]:
 
 
 STEPS = {"init": make, "join": make, "images": images, "ticket": ticket, "ticket_end": ticket_end, "network": network, "ready": ready, "drain": drain,
-         "forget": forget, "upgrade": upgrade, "kubelet": kubelet, "upgraded": upgraded, "uncordon": uncordon, "reset": take_off}
+         "forget": forget, "upgrade": upgrade, "kubelet": kubelet, "upgraded": upgraded, "uncordon": uncordon,
+         "certificates": certificates, "steady": steady, "reset": take_off}
+ALONE = ("init", "join", "upgrade", "certificates", "reset")
+"""Those that nothing else may do meanwhile."""
 
 
 if __name__ == "__main__":

@@ -23,15 +23,24 @@ options:
       - V(prepared) writes kernel settings, the way to the API and the pod network; V(initialized) makes the first control plane, V(joined)
         adds a node; V(left) takes Kubernetes off a node.
       - V(upgrade_planned) tells in which order nodes come to the next version, and refuses what cannot go well.
+      - V(renewal_planned) tells which control planes get new certificates, in which order; the API need not answer.
+      - V(copy_planned) chooses the control plane whose store is copied, V(saved) makes the copy there; V(restore_planned) tells how a copy is brought
+        back, and refuses what cannot go well, V(unpacked) makes etcd's data of it beside that which is there. With the plan in C(kubernetes_copy).
+      - The states that plan decide for all hosts of the play; call them with C(run_once).
     type: str
-    choices: [looked, planned, prepared, initialized, joined, left, upgrade_planned]
+    choices: [looked, planned, prepared, initialized, joined, left, upgrade_planned, renewal_planned, copy_planned, saved, restore_planned,
+      unpacked]
     required: true
   options:
     description: Settings of the cluster, as the role gives them.
     type: dict
     default: {}
-  program:
-    description: The program of the built-in pod network, for O(state=prepared).
+  programs:
+    description: Folder on the controller with the programs of the pod network and of snapshots, for O(state=prepared) and O(state=saved).
+    type: path
+    default: ""
+  copy:
+    description: File on the controller that playbook C(cluster_backup) made, for O(state=restore_planned).
     type: path
     default: ""
 attributes:
@@ -59,13 +68,23 @@ clock:
   description: By how many seconds the node's clock is ahead of the controller's.
   type: float
   returned: with O(state=looked)
-step:
-  description: V(init), V(join), V(leave) or nothing.
-  type: str
-  returned: with O(state=planned)
+hosts:
+  description:
+    - What each host needs, by its name; with O(state=planned) C(node), C(role), C(ip), C(packages) and C(step), which is V(init), V(join),
+      V(leave) or nothing.
+  type: dict
+  returned: with O(state=planned) and O(state=upgrade_planned)
 first:
   description: The host that is asked about the cluster.
   type: str
+  returned: with the states that decide
+begins:
+  description: There is no cluster yet.
+  type: bool
+  returned: with O(state=planned)
+control_planes:
+  description: Addresses of the control planes by their names in Kubernetes.
+  type: dict
   returned: with O(state=planned)
 leaving:
   description: Names of the nodes that leave.
@@ -77,6 +96,20 @@ joining:
   type: list
   elements: str
   returned: with O(state=planned)
+renewing:
+  description: Control planes whose certificates are renewed, as they end soon.
+  type: list
+  elements: str
+  returned: with O(state=planned) and O(state=renewal_planned)
+order:
+  description: Hosts that come to the next version, one after another.
+  type: list
+  elements: str
+  returned: with O(state=upgrade_planned)
+leads:
+  description: Name and address in etcd of each control plane.
+  type: dict
+  returned: with O(state=restore_planned)
 warnings:
   description: What is better done otherwise.
   type: list

@@ -34,6 +34,11 @@ options:
     description: Name under which the result of M(hybridops.fleet.swarm_facts) was registered on each of them. Not needed with O(purpose=restore).
     type: str
     default: ""
+  through:
+    description: A manager outside of this run through whom its hosts join. What M(hybridops.fleet.swarm_facts) told of it is registered under
+      O(registered) with C(_through) at the end.
+    type: str
+    default: ""
   copy:
     description: Copy of a swarm on the controller.
     type: path
@@ -91,9 +96,18 @@ first:
   description: The manager that speaks for the swarm, or begins it.
   type: str
   returned: for O(purpose=present)
+keeper:
+  description: The host of this run that knows the tokens while others join, the first one where it is in the run.
+  type: str
+  returned: for O(purpose=present)
 steps:
   description: What each member does, of V(nothing), V(init), V(join), V(unlock), V(rejoin).
   type: dict
+  returned: for O(purpose=present)
+old:
+  description: Ids of entries of members that leave and join again.
+  type: list
+  elements: str
   returned: for O(purpose=present)
 pools:
   description: Networks for services.
@@ -126,6 +140,11 @@ notes:
   returned: for O(purpose=present)
 order:
   description: Names of the members, workers first, the leader last.
+  type: list
+  elements: str
+  returned: for O(purpose=upgrade)
+halfway:
+  description: Members that an ended run has drained.
   type: list
   elements: str
   returned: for O(purpose=upgrade)

@@ -94,6 +94,12 @@ class Swarm:
         self.changes = re.findall(r"^changed: \[[^\]]+\].*$", done.stdout, re.MULTILINE)
         return done.stdout
 
+    def wait(self, *names: str) -> None:
+        """Return when these let Ansible in: cloud-init ends a moment before sshd is there on a busy machine."""
+        self.rack.wait()
+        for name in names:
+            until(lambda name=name: self.rack.ssh(self.all[name], "sudo -n true").returncode == 0, f"{name} lets us in")  # type: ignore[misc]
+
     # -- what runs ----------------------------------------------------------------------------------------------
     def root(self, name: str, script: str, check: bool = True) -> str:
         return self.rack.root(self.all[name], script, check=check, timeout=120).stdout.strip()
@@ -137,6 +143,12 @@ class Swarm:
             echo known; docker exec $id /usr/bin/curl -s -m 4 http://$address/index.html >/dev/null && echo answers
           done""", check=False)
         return out.count("known"), out.count("answers")
+
+
+def load(swarm: Swarm, *names: str) -> None:
+    """The image on these nodes."""
+    for name in names:
+        swarm.root(name, "apt-get install -y -qq busybox-static >/dev/null; " + IMAGE)
 
 
 def until(check: Callable[[], object], what: str, seconds: float = 90) -> Any:

@@ -1,7 +1,7 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Role kubernetes on booted hosts, with a real kubeadm and pods whose traffic is sent: a cluster is made, grows, loses a control plane, shrinks,
-comes to the next version and is taken away.
+"""Role kubernetes on booted hosts, with a real kubeadm and pods whose traffic is sent: a cluster is made, grows, is copied and brought back, gets new
+certificates, comes to the next version, loses a control plane, shrinks and is taken away.
 
 The tests follow each other on one cluster. Needs a running lab with hosts and what ``tests/lab kubernetes`` builds:
 ``python3 tests/run.py --only kubernetes`` (as root).
@@ -9,84 +9,35 @@ The tests follow each other on one cluster. Needs a running lab with hosts and w
 
 from __future__ import annotations
 
-import json
 import os
-import re
+import signal
 import stat
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+import threading
+from collections.abc import Iterator
 
 import pytest
+from ansible_collections.hybridops.fleet.tests.integration_lab.kubernetes_lab import (
+    LAB,
+    MACHINES,
+    NEW,
+    RUNTIME,
+    Site,
+    Watch,
+    changed,
+    pages,
+    until,
+    versions,
+)
+from fleetlab.hosts import netns
+from fleetlab.hosts.fresh import Rack
+from fleetlab.hosts.place import Place
+from fleetlab.kubernetes import made
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
-
-from fleetlab.core import Lab, LabError  # noqa: E402
-from fleetlab.hosts import netns  # noqa: E402
-from fleetlab.hosts.endpoint import inside  # noqa: E402
-from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
-from fleetlab.hosts.place import Place  # noqa: E402
-from fleetlab.kubernetes import made  # noqa: E402
-
-LAB = Lab(Path(os.environ.get("FLEET_LAB_STATE", CHECKOUT / ".lab")).resolve())
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0 or not netns.exists(Place(LAB.root).core),
                        reason="there is no running lab with hosts: tests/lab up --only metal --hosts"),
     pytest.mark.skipif(made.built(LAB) is None, reason="Kubernetes is not built: python3 tests/lab kubernetes"),
 ]
-
-TREE = next((parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections"), None) or os.environ.get(
-    "ANSIBLE_COLLECTIONS_PATH", "")
-ADMIN = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
-MACHINES = {name: Machine(name, "bookworm", place, "root", True) for place, name in enumerate(("lead-1", "lead-2", "lead-3", "work-1", "work-2"), 1)}
-RUNTIME = """
-set -e
-apt-get -qq update
-apt-get install -y -qq --no-install-recommends containerd >/dev/null
-mkdir -p /etc/containerd
-cat >/etc/containerd/config.toml <<'END'
-version = 2
-[plugins."io.containerd.grpc.v1.cri"]
-  restrict_oom_score_adj = true
-  sandbox_image = "registry.k8s.io/pause:3.10"
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/opt/cni/bin"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      SystemdCgroup = true
-END
-systemctl restart containerd
-echo nameserver 198.51.100.254 >/etc/resolv-of-pods
-"""
-PAGES = """
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: pages}
-spec:
-  selector: {matchLabels: {app: pages}}
-  template:
-    metadata: {labels: {app: pages}}
-    spec:
-      tolerations: [{operator: Exists}]
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: pages
-        image: lab.invalid/toolbox:1
-        imagePullPolicy: Never
-        command: [sh, -c, 'echo "$NODE" >/www/index.html; echo started; exec httpd -f -p 8080 -h /www']
-        env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]
-        readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 2}
----
-apiVersion: v1
-kind: Service
-metadata: {name: pages}
-spec: {type: NodePort, selector: {app: pages}, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
-"""
 LEFT = """
 find / -xdev \\( -path /proc -o -path /sys -o -path /srv -o -path /var/lib/containerd \\) -prune -o \\( -name '*kube*' -o -name '*etcd*' \
   -o -name '*cni0*' -o -path '*hybridops-fleet*' \\) -print 2>/dev/null |
@@ -101,73 +52,25 @@ ps -eo args | grep -E '^(/usr/bin/)?(kube|etcd|haproxy)'
 true
 """
 """Prints what a reset must not leave."""
+SERIALS = """
+cd /etc/kubernetes/pki
+for file in apiserver apiserver-etcd-client etcd/server etcd/peer front-proxy-client; do openssl x509 -noout -serial -in $file.crt; done
+grep -h client-certificate-data /etc/kubernetes/admin.conf /etc/kubernetes/scheduler.conf | md5sum
+for port in 6443 2379; do openssl s_client -connect 127.0.0.1:$port </dev/null 2>/dev/null | openssl x509 -noout -serial; done
+"""
+"""Of the certificates on a control plane, and of those that its API and its etcd show."""
 
-
-class Site:
-    """The cluster's hosts, and runs of the role on some of them."""
-
-    def __init__(self, folder: Path, rack: Rack) -> None:
-        self.folder, self.rack = folder, rack
-        self.kubeconfig = folder / "rights/kube.conf"
-        self.seconds = 0.0
-
-    def run(self, *names: str, ok: bool = True, check: bool = False, tasks: str = "main", **variables: Any) -> str:
-        """The role on these hosts; returns what Ansible said. tasks: main or upgrade."""
-        hosts = {name: {**self.rack.variables(MACHINES[name]), "fleet_cluster_ip": MACHINES[name].private, "fleet_provider": "metal",
-                        "fleet_region": "rack", "fleet_zone": f"row-{MACHINES[name].place}",
-                        "fleet_cluster_role": "control_plane" if name.startswith("lead") else "worker"} for name in names}
-        given = {"kubernetes_packages_repository": f"file://{made.IN_HOST}/repo/v{{minor}}/", "kubernetes_name": "lab",
-                 "kubernetes_version": "1.33",
-                 "kubernetes_ignored_checks": ["HTTPProxyCIDR"],  # written for a Go that took addresses of IPv4 in brackets
-                 "kubernetes_image_archives": [f"{made.IN_HOST}/images/v1.33", f"{made.IN_HOST}/images/toolbox"],
-                 "kubernetes_proxy_settings": {"conntrack": {"maxPerCore": 0}}, "kubernetes_kubeconfig": str(self.kubeconfig),
-                 "kubernetes_kubelet_settings": {"resolvConf": "/etc/resolv-of-pods"}, **variables}
-        for name, content in (("inventory.json", {"all": {"hosts": hosts}}), ("given.json", given)):
-            (self.folder / name).write_text(json.dumps(content), encoding="utf-8")
-        book = self.folder / "play.yml"
-        book.write_text("- hosts: all\n  gather_facts: false\n  any_errors_fatal: true\n  tasks:\n"
-                        f"    - ansible.builtin.include_role: {{name: hybridops.fleet.kubernetes, tasks_from: {tasks}}}\n", encoding="utf-8")
-        environment = {**os.environ, "HOME": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1",
-                       "ANSIBLE_PIPELINING": "1", "ANSIBLE_HOST_KEY_CHECKING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible"),
-                       "LC_ALL": "C.UTF-8"}
-        program = Path(sys.executable).with_name("ansible-playbook")
-        words = ["-i", str(self.folder / "inventory.json"), str(book), "-e", f"@{self.folder / 'given.json'}", *(["--check"] if check else [])]
-        began = time.monotonic()
-        done = subprocess.run([*inside(LAB), str(program), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=900, env=environment, check=False)
-        self.seconds = time.monotonic() - began
-        print(f"{', '.join(names)}: {self.seconds:.0f} s, exit {done.returncode}")
-        assert (done.returncode == 0) is ok, done.stdout[-6000:]
-        assert "Traceback" not in done.stdout and not re.search(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b|\b[0-9a-f]{64}\b", done.stdout)
-        return done.stdout
-
-    def root(self, name: str, script: str) -> str:
-        return self.rack.root(MACHINES[name], script).stdout
-
-    def ctl(self, words: str, on: str = "lead-1", text: str = "") -> str:
-        return self.root(on, f"{ADMIN} {words} <<'END'\n{text}\nEND\n")
-
-    def nodes(self, on: str = "lead-1") -> dict[str, bool]:
-        """Name -> whether it is ready."""
-        rows = [line.split() for line in self.ctl("get nodes --no-headers", on).splitlines()]
-        return {row[0]: row[1] == "Ready" for row in rows}
-
-
-def changed(out: str) -> dict[str, int]:
-    return {name: int(number) for name, number in re.findall(r"(?m)^(\S+)\s+: ok=.* changed=(\d+)", out)}
-
-
-def until(look: Callable[[], object], seconds: float = 90) -> None:
-    """Return when it is true."""
-    ends = time.monotonic() + seconds
-    while True:
-        try:
-            if look():
-                return
-        except (LabError, subprocess.SubprocessError):
-            pass
-        assert time.monotonic() < ends, f"not within {seconds:.0f} s"
-        time.sleep(1)
+ENDED = """
+set -e
+mkdir /tmp/ended && cd /tmp/ended
+openssl req -new -newkey rsa:2048 -nodes -keyout key -out request -subj /O=kubeadm:cluster-admins/CN=kubernetes-admin 2>/dev/null
+authority=/etc/kubernetes/pki/ca
+openssl x509 -req -in request -CA $authority.crt -CAkey $authority.key -CAcreateserial -CAserial serial -days -1 -out cert 2>/dev/null
+sed -i "s#client-certificate-data:.*#client-certificate-data: $(base64 -w0 cert)#" /etc/kubernetes/admin.conf
+sed -i "s#client-key-data:.*#client-key-data: $(base64 -w0 key)#" /etc/kubernetes/admin.conf
+rm -r /tmp/ended
+"""
+"""The administrator's certificate ended yesterday."""
 
 
 @pytest.fixture(scope="module")
@@ -178,18 +81,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         rack.root(machine, RUNTIME)
     yield Site(tmp_path_factory.mktemp("kubernetes"), rack)
     rack.write(())
-
-
-def pages(site: Site, names: tuple[str, ...], on: str = "lead-1") -> None:
-    """A pod on every node; each is reached from a pod on every other, by its address and through the service."""
-    site.ctl("apply -f -", on, PAGES)
-    site.ctl("rollout status daemonset/pages --timeout=120s", on)
-    rows = [line.split() for line in site.ctl(
-        "get pods -l app=pages -o jsonpath='{range .items[*]}{.metadata.name} {.spec.nodeName} {.status.podIP}{\"\\n\"}{end}'", on).splitlines()]
-    assert {row[1] for row in rows} == set(names)
-    for pod, _node, _ip in rows:
-        for _other, node, ip in rows:
-            assert site.ctl(f"exec {pod} -- curl -s -m 5 http://{ip}:8080/", on).strip() == node
 
 
 def test_what_cannot_go_well_is_refused(site: Site) -> None:
@@ -227,13 +118,19 @@ def test_a_second_run_changes_nothing(site: Site) -> None:
 
 def test_the_controller_has_the_rights_and_nobody_else(site: Site) -> None:
     assert stat.S_IMODE(site.kubeconfig.stat().st_mode) == 0o600
-    program = made.folder(LAB) / "bin/kubernetes-v1.33.5/kubectl"
-    told = subprocess.run([*inside(LAB), str(program), "--kubeconfig", str(site.kubeconfig), "get", "nodes", "-o", "name"], capture_output=True,
-                          text=True, timeout=60, check=False)
-    assert told.stdout.split() == ["node/lead-1", "node/work-1"], told.stderr
+    assert site.outside("get nodes -o name").split() == ["node/lead-1", "node/work-1"]
 
 
-def test_control_planes_and_a_worker_come_in(site: Site) -> None:
+def test_a_worker_comes_in_without_a_run_over_the_others(site: Site) -> None:
+    three = ("lead-1", "work-1", "work-2")
+    assert "Name a control plane" in site.run(*MACHINES, limit="lead-2", ok=False)  # which would begin another cluster
+    out = site.run(*three, limit="work-2", kubernetes_control_plane="lead-1")
+    assert set(changed(out)) == {"work-2"} and site.nodes() == dict.fromkeys(three, True)
+    pages(site, three)
+    assert changed(site.run(*three, limit="work-2", kubernetes_control_plane="lead-1")) == {"work-2": 0}
+
+
+def test_control_planes_come_in(site: Site) -> None:
     before = site.root("work-1", "cat /etc/kubernetes/kubelet.conf | sha256sum; systemctl show kubelet -P ActiveEnterTimestampMonotonic")
     out = site.run(*MACHINES)
     assert site.nodes() == dict.fromkeys(MACHINES, True)
@@ -241,6 +138,89 @@ def test_control_planes_and_a_worker_come_in(site: Site) -> None:
     assert site.root("work-1", "cat /etc/kubernetes/kubelet.conf | sha256sum; systemctl show kubelet -P ActiveEnterTimestampMonotonic") == before
     pages(site, tuple(MACHINES))
     assert site.ctl("-n kube-system get secret kubeadm-certs --ignore-not-found") == ""
+    assert changed(site.run(*MACHINES)) == dict.fromkeys(MACHINES, 0)
+
+
+def test_snapshots_are_taken_and_the_newest_kept(site: Site) -> None:
+    assert "fleet-kubernetes-snapshot.timer" in site.root("lead-2", "systemctl list-timers --no-legend")
+    assert "fleet-kubernetes-snapshot" not in site.root("work-1", "systemctl list-timers --all --no-legend")
+    site.run(*MACHINES, kubernetes_snapshots=2)
+    for _time in range(3):
+        site.root("lead-2", "systemctl start fleet-kubernetes-snapshot.service; sleep 1.1")
+    folder = "/var/lib/hybridops-fleet/kubernetes/snapshots"
+    rows = site.root("lead-2", f"stat -c '%a %U %n' {folder} {folder}/* /var/lib/etcd/.snapshot* 2>/dev/null; true").splitlines()
+    assert [row.split()[:2] for row in rows] == [["700", "root"], ["600", "root"], ["600", "root"]]
+    site.run(*MACHINES, kubernetes_snapshots=0)
+    assert "fleet-kubernetes-snapshot" not in site.root("lead-2", "systemctl list-timers --all --no-legend")
+
+
+def test_etcd_is_lost_everywhere_and_brought_back(site: Site) -> None:
+    site.ctl("create configmap made-before --from-literal=a=1")
+    site.run(*MACHINES, tasks="backup")
+    copy, = site.copies.iterdir()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600 and stat.S_IMODE(site.copies.stat().st_mode) == 0o700
+    site.ctl("create configmap made-later --from-literal=a=1")
+    given = {"tasks": "restore", "kubernetes_backup_file": str(copy)}
+    assert changed(out := site.run(*MACHINES, ok=False, **given)) == dict.fromkeys(MACHINES, 0) and "Nothing was changed" in out
+    cut = site.run(*MACHINES, ok=False, limit="all:!lead-3", kubernetes_confirmed="lab", **given)
+    assert "lead-3: a control plane that is not in this run" in cut and set(changed(cut).values()) == {0}
+    for name in ("lead-1", "lead-2", "lead-3"):
+        site.root(name, "rm -rf /var/lib/etcd/*; crictl stop -t 1 $(crictl ps -q --name etcd); true")
+    site.run(*MACHINES, kubernetes_confirmed="lab", **given)
+    assert site.nodes() == dict.fromkeys(MACHINES, True)
+    found = site.ctl("get configmaps -o name")
+    assert "made-before" in found and "made-later" not in found
+    assert len(site.etcd("lead-1", "member list").splitlines()) == 3
+    site.ctl("delete pods -l app=pages --wait=false")  # what runs is still looked after
+    until(lambda: pages(site, tuple(MACHINES)) is None)
+    assert "copy" not in site.root("lead-1", "ls /var/lib/hybridops-fleet/kubernetes")
+    assert changed(site.run(*MACHINES, kubernetes_snapshots=0)) == dict.fromkeys(MACHINES, 0)
+
+
+def test_certificates_are_renewed(site: Site) -> None:
+    leads = ("lead-1", "lead-2", "lead-3")
+    before, rights = {name: site.root(name, SERIALS).splitlines() for name in leads}, site.kubeconfig.read_text(encoding="utf-8")
+    with Watch("work-1") as watch:
+        out = site.run(*MACHINES, kubernetes_certificate_days=400)  # of 365
+    assert watch.longest < 10 and changed(out)["work-1"] == changed(out)["work-2"] == 0
+    after = {name: site.root(name, SERIALS).splitlines() for name in leads}
+    assert all(old != new for name in leads for old, new in zip(before[name], after[name], strict=True)) and len(after["lead-1"]) == 8
+    assert site.kubeconfig.read_text(encoding="utf-8") != rights
+    assert "node/lead-1" in site.outside("get nodes -o name") and site.nodes() == dict.fromkeys(MACHINES, True)
+    assert changed(site.run(*MACHINES)) == dict.fromkeys(MACHINES, 0)
+
+
+def test_certificates_that_have_ended_are_renewed_as_well(site: Site) -> None:
+    for name in ("lead-1", "lead-2", "lead-3"):
+        site.root(name, ENDED)
+    assert "playbook cluster_certificates" in (out := site.run(*MACHINES, ok=False)) and changed(out) == dict.fromkeys(MACHINES, 0)
+    site.run(*MACHINES, tasks="certificates")
+    assert "node/lead-1" in site.outside("get nodes -o name") and site.nodes() == dict.fromkeys(MACHINES, True)
+    assert changed(site.run(*MACHINES)) == dict.fromkeys(MACHINES, 0)
+
+
+def test_the_next_version_goes_on_after_it_was_killed(site: Site) -> None:
+    new = {"kubernetes_version": "1.34", "kubernetes_image_archives": NEW}
+    assert "one minor at a time" in (out := site.run(*MACHINES, tasks="upgrade", ok=False, kubernetes_version="1.35"))
+    assert changed(out) == dict.fromkeys(MACHINES, 0)
+    site.ctl("cordon work-2")
+    with Watch("work-1") as watch:
+        with site.begin(*MACHINES, tasks="upgrade", **new) as process:
+            threading.Thread(target=process.communicate, daemon=True).start()
+            until(lambda: '"upgrade", "finished": false' in site.root("lead-2", "cat /var/lib/hybridops-fleet/kubernetes/step.json"), 500)
+            os.killpg(process.pid, signal.SIGKILL)
+        assert versions(site) == {"lead-1": "v1.34.3", **dict.fromkeys(("lead-2", "lead-3", "work-1", "work-2"), "v1.33.5")}
+        out = site.run(*MACHINES, tasks="upgrade", **new)
+    assert watch.longest < 10
+    assert "The turn of lead-1" not in out and "What kubeadm does: lead-1" not in out
+    site.settled = new
+    assert versions(site) == dict.fromkeys(MACHINES, "v1.34.3")
+    assert "work-2" in site.ctl("get nodes --field-selector spec.unschedulable=true -o name")  # whoever did that wants it
+    site.ctl("uncordon work-2")
+    images = site.ctl("-n kube-system get pods -o jsonpath='{.items[*].spec.containers[*].image}'")
+    assert "v1.33" not in images and "etcd:3.6.5-0" in images and "coredns:v1.12.1" in images
+    until(lambda: pages(site, tuple(MACHINES)) is None)
+    assert changed(site.run(*MACHINES, tasks="upgrade")) == dict.fromkeys(MACHINES, 0)
     assert changed(site.run(*MACHINES)) == dict.fromkeys(MACHINES, 0)
 
 
@@ -257,26 +237,11 @@ def test_the_dead_one_and_a_worker_are_taken_out(site: Site) -> None:
     rest = ("lead-2", "lead-3", "work-1")
     site.run(*rest, "work-2", kubernetes_leaving=["lead-1", "work-2"], kubernetes_drain_seconds=20)
     assert site.nodes("lead-2") == dict.fromkeys(rest, True)
-    members = site.ctl("-n kube-system exec etcd-lead-2 -- etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt "
-                       "--cert=/etc/kubernetes/pki/etcd/peer.crt --key=/etc/kubernetes/pki/etcd/peer.key member list", "lead-2")
+    members = site.etcd("lead-2", "member list")
     assert len(members.splitlines()) == 2 and "lead-1" not in members
     assert site.root("work-2", LEFT) == ""
     until(lambda: MACHINES["work-2"].private not in site.root("work-1", "bridge fdb show dev fleetpods"))
     assert changed(site.run(*rest, kubernetes_leaving=["lead-1", "work-2"])) == dict.fromkeys(rest, 0)
-
-
-def test_the_next_version(site: Site) -> None:
-    rest = ("lead-2", "lead-3", "work-1")
-    new = {"kubernetes_version": "1.34", "kubernetes_image_archives": [f"{made.IN_HOST}/images/v1.34"]}
-    assert "one minor at a time" in site.run(*rest, tasks="upgrade", ok=False, kubernetes_version="1.35")
-    site.run(*rest, tasks="upgrade", **new)
-    rows = {line.split()[0]: line.split()[1:] for line in site.ctl("get nodes --no-headers", "lead-2").splitlines()}
-    assert {name: (row[0], row[-1]) for name, row in rows.items()} == dict.fromkeys(rest, ("Ready", "v1.34.3"))
-    images = site.ctl("-n kube-system get pods -o jsonpath='{.items[*].spec.containers[*].image}'", "lead-2")
-    assert "v1.33" not in images and "etcd:3.6.5-0" in images and "coredns:v1.12.1" in images
-    until(lambda: pages(site, rest, "lead-2") is None)
-    assert changed(site.run(*rest, tasks="upgrade", **new)) == dict.fromkeys(rest, 0)
-    assert changed(site.run(*rest, **new)) == dict.fromkeys(rest, 0)
 
 
 def test_a_reset_leaves_nothing(site: Site) -> None:

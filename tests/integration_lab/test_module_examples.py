@@ -29,7 +29,7 @@ def test_every_module_has_its_examples_run() -> None:
     modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
     on_booted_hosts = {name for name in modules if name.startswith(("access_", "harden"))}  # test_access.py, test_hardening_examples.py
     for_minutes = {"conformance"}  # tests/conformance runs it; its examples are checked by tests/unit/docs/test_examples_are_run.py
-    # the suites mesh, swarm and kubernetes use them; their examples are checked by tests/unit/docs/test_examples_are_run.py
+    # test_swarm_life.py runs them, but those of Kubernetes, which tests/unit/docs/test_examples_are_run.py checks
     of_clusters = {name for name in modules if re.match("cluster_|container_engine|engine_|swarm_|kube|mesh_|port_probe|node_files", name)}
     assert modules - on_booted_hosts - for_minutes - of_clusters == set(ORDER)
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 from ansible_collections.hybridops.fleet.tests.integration_lab.swarm_lab import (
     CHECKOUT,
-    IMAGE,
     MIRROR,
     NEWER,
     Lab,
@@ -27,6 +26,7 @@ from ansible_collections.hybridops.fleet.tests.integration_lab.swarm_lab import 
     Rack,
     Swarm,
     Watch,
+    load,
     until,
 )
 from fleetlab.hosts import netns
@@ -64,6 +64,7 @@ def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swarm]:
     made = Swarm(LAB, rack, tmp_path_factory.mktemp("swarm"), machines)
     for name in (*MANAGERS, *WORKERS):
         join(made, name, "manager" if name in MANAGERS else "worker")
+    made.wait(*made.all)
     made.play(HARDEN, **STRICT, fleet_firewall_rules=PORTS)
     yield made
     rack.write(())
@@ -73,11 +74,6 @@ def join(swarm: Swarm, name: str, role: str) -> None:
     """Each infrastructure is a network of its own, so that members cannot use their private addresses."""
     swarm.member(name, role, fleet_provider=CLOUDS[name], fleet_cloud=CLOUDS[name], fleet_region=f"{CLOUDS[name]}-1",
                  fleet_network_domain=f"{CLOUDS[name]}-1/net", fleet_cluster_network=NETWORK)
-
-
-def load(swarm: Swarm, *names: str) -> None:
-    for name in names:
-        swarm.root(name, "apt-get install -y -qq busybox-static >/dev/null; " + IMAGE)
 
 
 def whole(swarm: Swarm, workers: int = 2) -> bool:
@@ -147,6 +143,9 @@ def test_an_engine_that_does_not_start_gets_its_settings_back(swarm: Swarm) -> N
     book = "- hosts: w1\n  gather_facts: false\n  roles: [hybridops.fleet.container_engine]\n"
     out = swarm.play(book, ok=False, container_engine_log_files=3, container_engine_settings={"storage-driver": "nonsense"},
                      container_engine_timeout=25)
+    assert "w1 belongs to a swarm, and no manager of it" in out
+    out = swarm.play(book, ok=False, container_engine_log_files=3, container_engine_settings={"storage-driver": "nonsense"},
+                     container_engine_timeout=25, fleet_cluster_through="m1")
     assert "former settings are back and it runs" in out
     assert swarm.root("w1", "cat /etc/docker/daemon.json") == before
     swarm.play("hybridops.fleet.swarm", container_engine_log_files=3)
@@ -227,7 +226,7 @@ def test_a_lost_manager_joins_again_with_a_new_disk(swarm: Swarm) -> None:
     swarm.rack.write(kept)
     until(lambda: swarm.nodes(next(name for name in MANAGERS if name != lost))[lost].startswith("Down"), "the swarm sees that it is gone", 120)
     swarm.rack.write(list(swarm.all.values()))
-    swarm.rack.wait()
+    swarm.wait(lost)
     swarm.root(lost, NEWER)
     swarm.play(HARDEN, **STRICT, fleet_firewall_rules=PORTS)
     swarm.play("hybridops.fleet.swarm", **same(swarm))
@@ -240,7 +239,7 @@ def test_a_backup_brings_back_what_was_destroyed(swarm: Swarm) -> None:
     swarm.root("m1", "docker config rm proof >/dev/null 2>&1; echo kept | docker config create proof - >/dev/null")
     leader = swarm.leader(*MANAGERS)
     backups = swarm.folder / "backups"
-    swarm.play("hybridops.fleet.cluster_backup", **same(swarm), fleet_cluster_backup_folder=str(backups))
+    swarm.play("hybridops.fleet.cluster_backup", **same(swarm), fleet_cluster_backup_folder=str(backups), docker_swarm_backup_unlocked=True)
     copy = next(backups.iterdir())
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600 and leader not in copy.name
     until(lambda: whole(swarm), "nobody stays drained")

@@ -3,18 +3,23 @@
 """What is to be known of a node before Kubernetes is made on it or changed. Reads only. Runs on nodes: Python 3.7 is enough."""
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
+import ssl
 import time
 from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
 
 ADMIN, KUBELET, CA = "/etc/kubernetes/admin.conf", "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt"
-API_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+API_MANIFEST, ETCD_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/manifests/etcd.yaml"
+RESTING = "/var/lib/hybridops-fleet/kubernetes/resting"
+"""Where manifests are while their control plane is stopped."""
 MARK = "/var/lib/hybridops-fleet/kubernetes/step.json"
 """What the collection last did here with kubeadm, and whether it came to its end."""
+PROXY = "/etc/hybridops-fleet/kubernetes/api-proxy.cfg"
 SOCKETS = ("/run/containerd/containerd.sock", "/run/crio/crio.sock")
 PACKAGES = ("kubeadm", "kubelet", "kubectl", "haproxy")
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
@@ -22,7 +27,7 @@ _VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
 
 def look(system: System) -> dict[str, Any]:
     """All of it. A part that could not be read is None or empty."""
-    control_plane = system.exists(ADMIN) and system.exists(API_MANIFEST)
+    control_plane = system.exists(ADMIN) and (system.exists(API_MANIFEST) or system.exists(RESTING + "/kube-apiserver.yaml"))
     return {
         "versions": {name: _version(system, name) for name in ("kubeadm", "kubelet")},
         "packages": _packages(system),
@@ -45,7 +50,8 @@ def look(system: System) -> dict[str, Any]:
         "resolvers": _resolvers(system),
         "time": time.time(),
         "images": images(system),
-        "certificates": _certificates(system) if control_plane else {},
+        "certificates": certificates(system) if control_plane else {},
+        "etcd": _etcd(system) if control_plane else {},
         "cluster": cluster(system) if control_plane else None,
     }
 
@@ -158,14 +164,32 @@ def images(system: System) -> list[str]:
     return sorted(line for line in told.split() if "@sha256:" not in line and not line.startswith("sha256:"))
 
 
-def _certificates(system: System) -> dict[str, str]:
-    """When those of the control plane end, as openssl writes it."""
-    found = {}
-    for name in ("apiserver", "apiserver-kubelet-client", "front-proxy-client", "etcd/server", "etcd/peer"):
-        path = f"/etc/kubernetes/pki/{name}.crt"
-        if system.exists(path):
-            found[name] = system.run(["openssl", "x509", "-noout", "-enddate", "-in", path]).out.partition("=")[2].strip()
-    return found
+def certificates(system: System) -> dict[str, dict[str, Any]]:
+    """Those of a control plane and of the accounts of its parts. days: how many are left, negative when it has ended."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in ("apiserver", "apiserver-kubelet-client", "apiserver-etcd-client", "front-proxy-client", "etcd/server", "etcd/peer",
+                 "etcd/healthcheck-client"):
+        found[name] = _certificate(system, system.text(f"/etc/kubernetes/pki/{name}.crt"))
+    for name in ("admin", "super-admin", "controller-manager", "scheduler"):
+        inner = _first(r"client-certificate-data:\s*(\S+)", system.text(f"/etc/kubernetes/{name}.conf"))
+        found[name + ".conf"] = _certificate(system, base64.b64decode(inner).decode("ascii", "replace"))
+    return {name: row for name, row in found.items() if row}
+
+
+def _certificate(system: System, text: str) -> dict[str, Any]:
+    """Empty where there is none."""
+    told = system.run(["openssl", "x509", "-noout", "-enddate", "-serial"], text=text).out if text else ""
+    ends = _first(r"notAfter=(.+)", told)
+    if not ends:
+        return {}
+    return {"ends": ends, "days": int((ssl.cert_time_to_seconds(ends) - time.time()) // 86400), "serial": _first(r"serial=(\w+)", told)}
+
+
+def _etcd(system: System) -> dict[str, Any]:
+    """image: of its pod; peers: names of the control planes that this one has heard of, when it came and by its proxy."""
+    text = system.text(ETCD_MANIFEST) or system.text(RESTING + "/etcd.yaml")
+    came = [pair.partition("=")[0] for pair in _first(r"--initial-cluster=(\S+)", text).split(",") if "=" in pair]
+    return {"image": _first(r"(?m)^\s*image:\s*(\S+)", text), "peers": sorted({*came, *re.findall(r"(?m)^\s*server (\S+) ", system.text(PROXY))})}
 
 
 def _own_name(system: System) -> str:

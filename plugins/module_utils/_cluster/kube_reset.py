@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
 
 from .kube_look import ADMIN, KUBELET, MARK
+from .kube_work import KubeadmError, failure, patiently
 
 LINKS = ("cni0", "fleetpods", "kube-ipvs0", "flannel.1", "nodelocaldns")
 TABLES = (("ip", "hybridops_fleet_pods"), ("ip", "kube-proxy"), ("ip6", "kube-proxy"))
@@ -112,9 +113,15 @@ def _empty(system: System, folder: str, keep: bool) -> None:
 
 
 def drain(system: System, nodes: Sequence[str], seconds: int) -> tuple[list[str], dict[str, str]]:
-    """Move the pods of these nodes elsewhere. Returns the nodes that there are, and those that kept some with what stood in the way."""
+    """Move the pods of these nodes elsewhere. Returns the nodes that there are, and those that kept some with what stood in the way.
+
+    Raises KubeadmError when the API does not tell which there are.
+    """
     left: dict[str, str] = {}
-    there = [name for name in nodes if not system.run(["kubectl", "--kubeconfig", ADMIN, "get", "node", name, "--output=name"], timeout=30).rc]
+    told = patiently(system, ["kubectl", "--kubeconfig", ADMIN, "get", "nodes", "--output=name"])
+    if told.rc:
+        raise KubeadmError("kubectl get nodes: " + failure(told))
+    there = [name for name in nodes if "node/" + name in told.out.split()]
     for name in there:
         words = ["drain", name, "--ignore-daemonsets", "--delete-emptydir-data", "--force", f"--timeout={seconds}s"]
         ran = system.run(["kubectl", "--kubeconfig", ADMIN, *words], timeout=seconds + 30)

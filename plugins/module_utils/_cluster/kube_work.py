@@ -6,16 +6,26 @@ Runs on nodes: Python 3.7 is enough.
 """
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import Ran, System
 
-from .kube_look import ADMIN, MARK
+from .kube_look import ADMIN, API_MANIFEST, MARK
+
+PAUSE = 2.0
+"""Seconds between two questions."""
+STEADY = 5
+"""How many times in a row a control plane must be ready."""
+LOCAL = ("--server=https://127.0.0.1:6443", "--tls-server-name=kubernetes")
+"""This node's own API instead of any."""
 
 NETWORK_RIGHTS = json.dumps({"apiVersion": "v1", "kind": "List", "items": [
     {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "hybridops-fleet:pod-network"},
@@ -45,10 +55,30 @@ def failure(ran: Ran) -> str:
     return without_secrets("; ".join((telling or lines)[:8]))[:1500] or f"exit status {ran.rc}"
 
 
-def mark(system: System, step: str, finished: bool) -> None:
+def mark(system: System, step: str, finished: bool, **more: Any) -> None:
+    """more: what the next run has to know if this step does not come to its end."""
     path = system.real(MARK)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    system.write(MARK, (json.dumps({"step": step, "finished": finished}) + "\n").encode(), 0o600)
+    system.write(MARK, (json.dumps({"step": step, "finished": finished, **more}) + "\n").encode(), 0o600)
+
+
+@contextlib.contextmanager
+def alone(system: System, seconds: float) -> Iterator[None]:
+    """Wait for what a run that was ended has left going here: the lock is its own as long as it lives. Raises KubeadmError."""
+    number = os.open(system.real("/run"), os.O_RDONLY)
+    ends = time.monotonic() + seconds
+    try:
+        while True:
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > ends:
+                    raise KubeadmError(f"a step of another run is still going on here after {seconds:.0f} s") from None
+                time.sleep(PAUSE)
+        yield
+    finally:
+        os.close(number)
 
 
 def with_config(system: System, words: Sequence[str], config: str, timeout: float) -> Ran:
@@ -74,9 +104,9 @@ def make(system: System, step: str, config: str, timeout: float) -> None:
     mark(system, step, True)
 
 
-def upgrade(system: System, version: str, apply: bool, ignored: Sequence[str], timeout: float) -> None:
-    """kubeadm's part of a node's way to another version. apply: the cluster's own settings too. Raises KubeadmError."""
-    mark(system, "upgrade", False)
+def upgrade(system: System, version: str, apply: bool, cordoned: bool, ignored: Sequence[str], timeout: float) -> None:
+    """kubeadm's part of a node's way to another version. apply: the cluster's own settings too; cordoned: it was so before. Raises KubeadmError."""
+    mark(system, "upgrade", False, cordoned=cordoned)
     flags = [f"--ignore-preflight-errors={','.join(ignored)}"] if ignored else []
     words = ["apply", "v" + version, "--yes"] if apply else ["node"]
     ran = system.run(["kubeadm", "upgrade", *words, *flags], timeout=timeout)
@@ -94,9 +124,36 @@ def restart_kubelet(system: System) -> None:
 
 def uncordon(system: System, nodes: Sequence[str]) -> None:
     """Raises KubeadmError."""
-    ran = system.run(["kubectl", "--kubeconfig", ADMIN, "uncordon", *nodes], timeout=60)
+    ran = patiently(system, ["kubectl", "--kubeconfig", ADMIN, "uncordon", *nodes])
     if ran.rc:
         raise KubeadmError("kubectl uncordon: " + failure(ran))
+
+
+def patiently(system: System, words: Sequence[str], seconds: float = 120) -> Ran:
+    """Again until it goes well: an API that has just started refuses for a while what it will soon allow."""
+    ends = time.monotonic() + seconds
+    while True:
+        ran = system.run(words, timeout=60)
+        if ran.rc in (0, 127) or time.monotonic() > ends:
+            return ran
+        time.sleep(PAUSE)
+
+
+def steady(system: System, seconds: float = 240) -> None:
+    """Return when this control plane's own API, and its etcd with it, has been ready several times in a row. Nothing to do on workers.
+
+    A kubelet of another version starts all of a control plane's pods anew, some seconds after it was started itself. Raises KubeadmError.
+    """
+    if not system.exists(API_MANIFEST):
+        return
+    words = ["kubectl", "--kubeconfig", ADMIN, *LOCAL, "--request-timeout=8s", "get", "--raw=/readyz"]
+    ends, good = time.monotonic() + seconds, 0
+    while good < STEADY:
+        ran = system.run(words, timeout=20)
+        good = 0 if ran.rc else good + 1
+        if time.monotonic() > ends:
+            raise KubeadmError(f"the API of this control plane is not ready after {seconds:.0f} s: {failure(ran)}")
+        time.sleep(PAUSE)
 
 
 def allow_network(system: System) -> bool:
@@ -136,11 +193,12 @@ def end_ticket(system: System, token: str) -> None:
 def ready(system: System, nodes: Sequence[str], version: str, timeout: float) -> None:
     """Wait until these nodes are ready, with kubelet of that version if one is given. Raises KubeadmError with what they say of it."""
     names = ["node/" + name for name in nodes]
+    wait = ["kubectl", "--kubeconfig", ADMIN, "wait", "--timeout=20s"]
     if version:
-        told = f"--for=jsonpath={{.status.nodeInfo.kubeletVersion}}=v{version}"
-        system.run(["kubectl", "--kubeconfig", ADMIN, "wait", told, f"--timeout={int(timeout)}s", *names], timeout=timeout + 30)
-    wait = ["wait", "--for=condition=Ready", f"--timeout={int(timeout)}s"]
-    ran = system.run(["kubectl", "--kubeconfig", ADMIN, *wait, *names], timeout=timeout + 30)
+        ran = patiently(system, [*wait, f"--for=jsonpath={{.status.nodeInfo.kubeletVersion}}=v{version}", *names], timeout)
+        if ran.rc:
+            raise KubeadmError(f"kubelet is not v{version} after {timeout:.0f} s on {', '.join(nodes)}: {failure(ran)}")
+    ran = patiently(system, [*wait, "--for=condition=Ready", *names], timeout)
     if ran.rc:
         path = '{range .items[*]}{.metadata.name}: {.status.conditions[?(@.type=="Ready")].message}{"\\n"}{end}'
         told = system.run(["kubectl", "--kubeconfig", ADMIN, "get", "nodes", "--output=jsonpath=" + path], timeout=30).out

@@ -14,12 +14,17 @@ from .engine_write import EngineError, answers
 from .swarm_act import SwarmError, wait
 
 FOLDER = "/var/lib/docker/swarm"
+KEY = "certificates/swarm-node.key"
+SEALED = ("the store is locked, and Docker brings no locked one back: with --force-new-cluster it forgets the swarm instead of asking for the key "
+          "(github.com/moby/moby/issues/36852)")
 
 
 def save(system: System, path: str, seconds: float) -> dict[str, Any]:
     """Stop Docker, as the store is only whole while nobody writes, copy, start Docker again whatever happened. path: of the copy, 0600."""
     if not system.exists(FOLDER + "/raft"):
         raise SwarmError("it has no raft store: it is no manager of a swarm")
+    if not wait(lambda: not sealed(system.text(f"{FOLDER}/{KEY}")), min(20, seconds)):  # a manager hears a moment later that locks are off
+        raise SwarmError(f"no copy is made: {SEALED}. Turn autolock off for as long as the copy takes, as docker_swarm_backup_unlocked does")
     _stop(system)
     try:
         number = os.open(system.real(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -33,6 +38,8 @@ def save(system: System, path: str, seconds: float) -> dict[str, Any]:
 def load(system: System, path: str, seconds: float) -> dict[str, Any]:
     """The store of a copy in place of what there is; what there was is kept beside it until the next time."""
     with tarfile.open(system.real(path), "r:gz") as archive:
+        if locked(archive):
+            raise SwarmError(f"nothing was changed: {SEALED}. Take another copy")
         members = archive.getmembers()
         strange = [one.name for one in members
                    if one.name.split("/")[0] != "swarm" or ".." in one.name.split("/") or not (one.isfile() or one.isdir())]
@@ -48,6 +55,20 @@ def load(system: System, path: str, seconds: float) -> dict[str, Any]:
         finally:
             _start(system, seconds)
     return {"changed": True}
+
+
+def sealed(key: str) -> bool:
+    """Whether a manager's private key is of use only with the key that unlocks it."""
+    return "ENCRYPTED" in key
+
+
+def locked(archive: tarfile.TarFile) -> bool:
+    """Whether a copy is of a store that was locked."""
+    try:
+        file = archive.extractfile(f"swarm/{KEY}")
+    except KeyError:
+        return False
+    return bool(file and sealed(file.read().decode("ascii", "replace")))
 
 
 def _stop(system: System) -> None:

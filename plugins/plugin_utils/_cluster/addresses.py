@@ -132,18 +132,26 @@ def _no_twins(choice: Choice) -> None:
 
 
 def _no_move(members: Sequence[Member], choice: Choice) -> None:
-    """A cluster that runs keeps its addresses: neither Docker nor Kubernetes lets a leading member change its own."""
-    for one in members:
-        now = one.seen.cluster_ip if one.seen else ""
-        if not now or (choice.via == "mesh" and _runs_in_mesh(one)):
-            continue
-        new = choice.given.get(one.name) or choice.ips.get(one.name, {}).get(choice.family)
-        if new != now:
+    """A cluster that runs keeps its addresses: neither Docker nor Kubernetes lets a leading member change its own. Where most of a swarm's members
+    have the right one, the others joined it with a wrong one: role docker_swarm tells of them, and takes them in again when asked to."""
+    running = [one for one in members if one.seen and one.seen.cluster_ip]
+    moving = {one.name: _new(one, choice) for one in running if _new(one, choice) != (one.seen and one.seen.cluster_ip)}
+    if 2 * len(moving) < len(running) and all(one.seen and one.seen.cluster_kind == "swarm" for one in running):
+        return
+    for one in running:
+        if one.seen and one.name in moving:
             raise FleetError(
-                "cluster", why=f"{one.name} runs in a {one.seen.cluster_kind if one.seen else ''} cluster by {now}, and would now be "
-                f"{new or 'in the mesh'}: {choice.why}", code="moves",
+                "cluster", why=f"{one.name} runs in a {one.seen.cluster_kind} cluster by {one.seen.cluster_ip}, and would now be "
+                f"{moving[one.name] or 'in the mesh'}: {choice.why}", code="moves",
                 fix="Members that are in another network cannot join a cluster without mesh. Leave the new hosts out, or reset the cluster and "
                     "make it anew with fleet_cluster_network: mesh.")
+
+
+def _new(one: Member, choice: Choice) -> str | None:
+    """The address that a member of a running cluster would have; that of the mesh is decided elsewhere, and stays."""
+    if choice.via == "mesh" and one.seen and _runs_in_mesh(one):
+        return one.seen.cluster_ip
+    return choice.given.get(one.name) or choice.ips.get(one.name, {}).get(choice.family)
 
 
 def _runs_in_mesh(member: Member) -> bool:

@@ -15,7 +15,8 @@ INTERFACE = "fleet0"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wish:
-    """What the operator wants, as the options of cluster_members. others: networks of hosts that are no members, with who has them."""
+    """What the operator wants, as the options of cluster_members. others: networks of hosts that are no members, with who has them.
+    through: the member through whom all others of the run join a cluster that is there; it is told among the members, and gets no facts."""
 
     kind: str = ""
     name: str = "fleet"
@@ -27,13 +28,14 @@ class Wish:
     mtu: int = 0
     others: Mapping[str, str] = dataclasses.field(default_factory=dict)
     leaving: tuple[str, ...] = ()
+    through: str = ""
 
 
 def answer(found: Sequence[Member], wish: Wish) -> dict[str, Any]:
     """via, why, hosts (facts of each member by its name), mesh (what each node is to have, by name; {} without a mesh), comers, which are not in the
     mesh yet, and whether the mesh, or the cluster as a whole, grows."""
     choice = addresses.choose(found, wish.network)
-    roles = members.roles(found, wish.kind, wish.managers)
+    roles = members.joining(found, wish.through, wish.kind) if wish.through else members.roles(found, wish.kind, wish.managers)
     plan = _mesh(found, wish) if choice.via == "mesh" else None
     mtu = plan.mtu if plan else _mtu(found, choice.via)
     ips: dict[str, dict[int, str]] = {}
@@ -49,7 +51,7 @@ def answer(found: Sequence[Member], wish: Wish) -> dict[str, Any]:
             "name": one.name, "ip": chosen[one.name], "role": roles[one.name][0], "provider": one.provider,
             "cloud": one.cloud, "region": one.region, "zone": one.zone, "domain": one.domain, "endpoint": reached.ip if reached else None})
     hosts = {}
-    for one in found:
+    for one in (one for one in found if one.name != wish.through):
         given = choice.given.get(one.name)
         interface = one.seen.interface_of(chosen[one.name]) if one.seen else None
         hosts[one.name] = {

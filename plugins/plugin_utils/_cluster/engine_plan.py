@@ -1,6 +1,6 @@
 # Copyright: HybridOps contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a node's container engine is to be: packages, where from, settings. Pure."""
+"""What a node's container engine is to be: packages, where from, settings. Pure. ``options``: all those of module container_engine."""
 from __future__ import annotations
 
 import fnmatch
@@ -29,12 +29,12 @@ def distribution(facts: Mapping[str, Any], data: Mapping[str, Any], host: str) -
 
 def packages(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
     """Names to install, each with the version that is asked for in the way of the package manager."""
-    names = [str(name) for name in options.get("packages") or entry[options["source"]][options["engine"]]]
+    names = [str(name) for name in options["packages"] or entry[options["source"]][options["engine"]]]
     optional = [name for name in entry.get("optional", {}).get(options["engine"], ()) if options["source"] == "distribution"]
     known = (facts.get("packages") or {}).get("known") or ()
-    if not options.get("packages"):
+    if not options["packages"]:
         names += [name for name in optional if name in known and name not in names]
-    version = str(options.get("version") or "")
+    version = options["version"]
     return [name + (("=" if facts.get("manager") == "apt" else "-") + version if version and place == 0 else "") for place, name in enumerate(names)]
 
 
@@ -51,7 +51,7 @@ def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapp
     if options["source"] != "vendor":
         return {}
     told = facts.get("os") or {}
-    given = options.get("repository") or {}
+    given = options["repository"]
     found = {name: str(given.get(name) or entry.get("repository", {}).get(name, "")) for name in ("url", "suite", "components", "key", "options")}
     for name, value in found.items():
         found[name] = value.replace("{codename}", str(told.get("codename", ""))).replace("{version}", str(told.get("version", "")).partition(".")[0])
@@ -71,8 +71,8 @@ def repository(facts: Mapping[str, Any], entry: Mapping[str, Any], options: Mapp
 def address_pools(facts: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
     """Networks for the engine's bridges, with the reason. avoid: what the fleet uses. An engine keeps those that it has unless they overlap
     something. Raises FleetError."""
-    used = free_networks.taken((), facts.get("networks") or (), options.get("avoid") or ())
-    given = [str(name) for name in options.get("address_pools") or ()]
+    used = free_networks.taken((), facts.get("networks") or (), options["avoid"])
+    given = [str(name) for name in options["address_pools"]]
     for name in given:
         other = free_networks.clash(name, used)
         if other:
@@ -98,7 +98,7 @@ def _pool(name: str) -> dict[str, Any]:
 def docker_settings(facts: Mapping[str, Any], options: Mapping[str, Any], address: list[dict[str, Any]]) -> dict[str, Any]:
     """What daemon.json is to say; ``settings`` of the operator win. version: decides what this engine understands."""
     seen = facts.get("docker") or {}
-    swarm = bool(options.get("swarm")) or seen.get("swarm", "inactive") != "inactive"
+    swarm = options["swarm"] or seen.get("swarm", "inactive") != "inactive"
     wanted: dict[str, Any] = {
         "exec-opts": [f"native.cgroupdriver={options['cgroup_driver']}"],
         "log-driver": options["log_driver"],
@@ -106,9 +106,9 @@ def docker_settings(facts: Mapping[str, Any], options: Mapping[str, Any], addres
     }
     if options["log_driver"] in ("json-file", "local"):
         wanted["log-opts"] = {"max-size": str(options["log_size"]), "max-file": str(options["log_files"])}
-    if options.get("registry_mirrors"):
+    if options["registry_mirrors"]:
         wanted["registry-mirrors"] = list(options["registry_mirrors"])
-    if options.get("insecure_registries"):
+    if options["insecure_registries"]:
         wanted["insecure-registries"] = list(options["insecure_registries"])
     live = options["live_restore"]
     if live == "true" and swarm:
@@ -116,12 +116,12 @@ def docker_settings(facts: Mapping[str, Any], options: Mapping[str, Any], addres
                          fix="Leave it at auto.", code="argument")
     if live == "true" or (live == "auto" and not swarm):
         wanted["live-restore"] = True
-    mtu = int(options.get("mtu") or 0)
+    mtu = options["mtu"]
     if mtu:
         wanted["mtu"] = mtu
         if _major(seen.get("version")) >= 24:
             wanted["default-network-opts"] = {"bridge": {"com.docker.network.driver.mtu": str(mtu)}}
-    return {**wanted, **(options.get("settings") or {})}
+    return {**wanted, **options["settings"]}
 
 
 def _major(version: Any) -> int:
@@ -137,7 +137,7 @@ def containerd_settings(facts: Mapping[str, Any], options: Mapping[str, Any]) ->
     # where the project's own packages of the plugins put them; Debian's containerd looks elsewhere unless told
     cri: dict[str, Any] = {"containerd": {"default_runtime_name": "runc", "runtimes": runtime}, "cni": {"bin_dir": "/opt/cni/bin"}}
     images: dict[str, Any] = {"registry": {"config_path": "/etc/containerd/certs.d"}}
-    sandbox = str(options.get("sandbox_image") or "")
+    sandbox = options["sandbox_image"]
     if version == 2:
         cri.update(images)
         if sandbox:
@@ -147,7 +147,7 @@ def containerd_settings(facts: Mapping[str, Any], options: Mapping[str, Any]) ->
         if sandbox:
             images["pinned_images"] = {"sandbox": sandbox}
         plugins = {CRI[3]: cri, IMAGES[3]: images}
-    return merged({"version": version, "plugins": plugins}, options.get("containerd_settings") or {})
+    return merged({"version": version, "plugins": plugins}, options["containerd_settings"])
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,10 +74,35 @@ WantedBy=multi-user.target
 """
 
 
+_SNAPSHOT_SERVICE = """\
+[Unit]
+Description=A snapshot of etcd on this control plane
+
+[Service]
+Type=oneshot
+Nice=10
+ExecStart=/usr/bin/python3 {program} {folder} {number}
+"""
+_SNAPSHOT_TIMER = """\
+[Unit]
+Description=Snapshots of etcd on this control plane
+
+[Timer]
+OnCalendar={schedule}
+RandomizedDelaySec=300
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+
 REPOSITORY, KEYRING = "/etc/apt/sources.list.d/hybridops-fleet-kubernetes.list", "/etc/apt/keyrings/hybridops-fleet-kubernetes.asc"
-ALL = (SYSCTL, MODULES, PROXY, PROXY_UNIT, NETWORK, NETWORK_UNIT, PROGRAM, REPOSITORY, KEYRING)
+SNAPSHOT_PROGRAM = "/usr/local/lib/hybridops-fleet/etcd-snapshot.py"
+SNAPSHOT_UNIT, SNAPSHOT_TIMER = (f"/etc/systemd/system/fleet-kubernetes-snapshot.{kind}" for kind in ("service", "timer"))
+SNAPSHOTS = "/var/lib/hybridops-fleet/kubernetes/snapshots"
+ALL = (SYSCTL, MODULES, PROXY, PROXY_UNIT, NETWORK, NETWORK_UNIT, PROGRAM, SNAPSHOT_PROGRAM, SNAPSHOT_UNIT, SNAPSHOT_TIMER, REPOSITORY, KEYRING)
 """Everything that a reset takes away; the folders of others stay."""
-UNITS = ("fleet-kubernetes-api.service", "fleet-kubernetes-network.service")
+UNITS = ("fleet-kubernetes-api.service", "fleet-kubernetes-network.service", "fleet-kubernetes-snapshot.timer")
 
 
 def sysctl() -> dict[str, str]:
@@ -104,3 +129,16 @@ def network(program: str, pods: str, name: str, ip: str, mtu: int) -> tuple[list
              {"path": NETWORK, "content": json.dumps(settings, indent=1) + "\n"},
              {"path": NETWORK_UNIT, "content": _SAID + _NETWORK_SERVICE.format(program=PROGRAM, config=NETWORK)}]
     return files, {"name": "fleet-kubernetes-network.service", "files": [file["path"] for file in files]}
+
+
+def snapshots(program: str, schedule: str, number: int) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """Snapshots of a control plane's etcd. program: its text; schedule: as OnCalendar of systemd; number: how many are kept."""
+    files = [{"path": SNAPSHOT_PROGRAM, "content": program, "mode": "0755"},
+             {"path": SNAPSHOT_UNIT, "content": _SAID + _SNAPSHOT_SERVICE.format(program=SNAPSHOT_PROGRAM, folder=SNAPSHOTS, number=number)},
+             {"path": SNAPSHOT_TIMER, "content": _SAID + _SNAPSHOT_TIMER.format(schedule=schedule)}]
+    return files, {"name": "fleet-kubernetes-snapshot.timer", "files": [SNAPSHOT_TIMER]}
+
+
+def no_snapshots() -> tuple[list[str], dict[str, Any]]:
+    """Files not to have, and the unit that is off without them. What was taken stays."""
+    return [SNAPSHOT_TIMER, SNAPSHOT_UNIT, SNAPSHOT_PROGRAM], {"name": "fleet-kubernetes-snapshot.timer", "stopped": True}

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
@@ -32,9 +32,6 @@ class Member:
     ip: str
     seen: Mapping[str, Any]
     clock: float = 0.0
-    provider: str = ""
-    region: str = ""
-    zone: str = ""
 
     @property
     def node(self) -> str:
@@ -56,9 +53,9 @@ class Member:
         return self.inside and bool(self.seen.get("control_plane"))
 
     @property
-    def labels(self) -> dict[str, str]:
-        told = {"topology.kubernetes.io/region": self.region, "topology.kubernetes.io/zone": self.zone, "hybridops.fleet/provider": self.provider}
-        return {name: label for name, value in told.items() if (label := label_value(value))}
+    def days_left(self) -> int:
+        """Of the certificate that ends first; negative when it has ended. Of a control plane."""
+        return min((int(row["days"]) for row in (self.seen.get("certificates") or {}).values()), default=10 ** 6)
 
 
 @dataclass(frozen=True)
@@ -74,21 +71,34 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """For one member. step: init, join or nothing; first: the control plane that is asked for things; version: empty while it is not settled.
-
-    node: its name in Kubernetes; joining: such names of those that come in now; leads_join: control planes are among them.
-    """
+class Step:
+    """For one member. node: its name in Kubernetes; step: init, join, leave or nothing; packages: what it is to get, with versions."""
 
     node: str
+    role: str
+    ip: str
     step: str
+    packages: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """For all members. first: the control plane that is asked for things; version: empty while it is not settled; begins: there is no cluster yet.
+
+    control_planes: name in Kubernetes -> address; joining, coming: such names of those that join, and of all that are new; leads_join: control planes
+    are among them.
+    """
+
     first: str
+    begins: bool
     control_planes: Mapping[str, str]
     version: str
-    packages: Sequence[str] = ()
-    warnings: Sequence[str] = field(default_factory=tuple)
+    hosts: Mapping[str, Step]
     joining: Sequence[str] = ()
+    coming: Sequence[str] = ()
     leads_join: bool = False
+    leaving: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def clock(told: float, before: float, after: float) -> float:
@@ -105,8 +115,14 @@ def label_value(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", str(text or ""))[:63].strip("-_.")
 
 
-def decide(members: Sequence[Member], wish: Wish) -> dict[str, Plan]:
-    """Name -> plan. Raises FleetError with everything that stands in the way."""
+def labels(provider: str, region: str, zone: str) -> dict[str, str]:
+    """Of a node, as far as something is known of it."""
+    told = {"topology.kubernetes.io/region": region, "topology.kubernetes.io/zone": zone, "hybridops.fleet/provider": provider}
+    return {name: label for name, value in told.items() if (label := label_value(value))}
+
+
+def decide(members: Sequence[Member], wish: Wish, leaving: Sequence[str] = ()) -> Plan:
+    """leaving: hosts that are to be in it no more. Raises FleetError with everything that stands in the way."""
     if not members:
         raise FleetError("kubernetes", why="the cluster has no members", code="argument")
     wrong = [*_names(members), *_networks(members, wish), *_nodes(members, wish), *_belonging(members)]
@@ -114,15 +130,26 @@ def decide(members: Sequence[Member], wish: Wish) -> dict[str, Plan]:
         raise FleetError("kubernetes: nothing was changed", why="; ".join(wrong), code="preflight")
     first = leader(members)
     version = settled(first, wish)
-    leads = {member.node: member.ip for member in members if member.role == CONTROL_PLANE}
+    leads = control_planes(members, first, leaving)
     warnings = []
     if len(leads) % 2 == 0:
         warnings.append(f"{len(leads)} control planes bear the loss of no more of them than {len(leads) - 1} do: an odd number is better")
-    steps = {member.name: "" if member.inside else "init" if member is first else "join" for member in members}
-    joining = [member for member in members if steps[member.name] == "join"]
-    names, leads_join = tuple(member.node for member in joining), any(member.role == CONTROL_PLANE for member in joining)
-    return {member.name: Plan(member.node, steps[member.name], first.name, leads, version, packages(member, wish, version), tuple(warnings),
-                              names, leads_join) for member in members}
+    steps = {member.name: Step(member.node, member.role, member.ip, "" if member.inside else "init" if member is first else "join",
+                               packages(member, wish, version)) for member in members}
+    joining = [member for member in members if steps[member.name].step == "join"]
+    begins = steps[first.name].step == "init"
+    steps.update({name: Step(node_name(name), "", "", "leave") for name in leaving})
+    names = tuple(member.node for member in joining)
+    return Plan(first.name, begins, leads, version, steps, names, (*names, first.node) if begins else names,
+                any(member.role == CONTROL_PLANE for member in joining), tuple(sorted(map(node_name, leaving))), tuple(warnings))
+
+
+def control_planes(members: Sequence[Member], first: Member, leaving: Sequence[str] = ()) -> dict[str, str]:
+    """Name -> address of those that there will be: those of the run, and those of the cluster that are not in it."""
+    gone = set(map(node_name, leaving))
+    known = (first.seen.get("cluster") or {}).get("nodes") or () if first.leads else ()
+    there = {row["name"]: row["ip"] for row in known if row.get("control_plane") and row.get("ip") and row["name"] not in gone}
+    return {**there, **{member.node: member.ip for member in members if member.role == CONTROL_PLANE}}
 
 
 def leader(members: Sequence[Member]) -> Member:
@@ -134,7 +161,9 @@ def leader(members: Sequence[Member]) -> Member:
     if leads:
         raise FleetError("kubernetes: the API answers on no control plane",
                          why="; ".join(f"{member.name}: {(member.seen.get('cluster') or {}).get('why')}" for member in leads), code="api",
-                         fix="Look at kubelet and the containers of the control planes there, or bring the cluster back from a snapshot.")
+                         fix="Certificates have ended: renew them by tasks_from certificates of role kubernetes (playbook cluster_certificates)."
+                         if any(member.days_left < 0 for member in leads) else
+                         "Look at kubelet and the containers of the control planes there, or bring the cluster back from a copy (cluster_restore).")
     return min((member for member in members if member.role == CONTROL_PLANE), key=lambda member: member.name)
 
 

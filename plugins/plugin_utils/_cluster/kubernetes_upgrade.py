@@ -7,7 +7,7 @@ done is seen on the nodes, so a run after a failure goes on where it ended.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
@@ -15,25 +15,33 @@ from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors impo
 from .kubernetes_config import version_of
 from .kubernetes_plan import Member, leader
 
+OLDEST = 3
+"""By how many minors a kubelet may be older than the API."""
+
 
 @dataclass(frozen=True)
-class Upgrade:
-    """For one member. first: the control plane that moves pods; order: of those that need it; packages: what the node gets in its turn.
-
-    apply: it brings the cluster's own settings along, as the first of all; cordoned: somebody keeps pods away from it, which stays so.
-    """
+class Turn:
+    """For one member. apply: it brings the cluster's own settings along, as the first of all; cordoned: somebody keeps pods away from it, which
+    stays so."""
 
     node: str
-    first: str
-    order: Sequence[str]
-    kubeadm: str
-    packages: Sequence[str]
     apply: bool = False
     cordoned: bool = False
 
 
-def decide(members: Sequence[Member], asked: str) -> dict[str, Upgrade]:
-    """Name -> what it needs. asked: 1.34, the newest of the minor, or 1.34.3. Raises FleetError, before anything changes."""
+@dataclass(frozen=True)
+class Upgrade:
+    """For all members. first: the control plane that moves pods; order: of those that need it; packages: what a node gets in its turn."""
+
+    first: str
+    order: Sequence[str]
+    kubeadm: str
+    packages: Sequence[str]
+    hosts: Mapping[str, Turn]
+
+
+def decide(members: Sequence[Member], asked: str) -> Upgrade:
+    """asked: 1.34, the newest of the minor, or 1.34.3. Raises FleetError, before anything changes."""
     strangers = sorted(member.name for member in members if not member.inside)
     if strangers:
         raise FleetError("kubernetes: nothing was changed", why=f"{', '.join(strangers)}: not in the cluster", code="preflight",
@@ -45,10 +53,14 @@ def decide(members: Sequence[Member], asked: str) -> dict[str, Upgrade]:
     order = tuple(member.name for member in (*leads, *others) if needs(member, asked))
     exact = f"{asked}-*" if asked.count(".") == 2 else f"{asked}.*"
     began = any(member.leads and member.name not in order for member in members)
-    cordoned = {row["name"] for row in (first.seen.get("cluster") or {}).get("nodes") or () if not row.get("schedulable", True)}
-    return {member.name: Upgrade(member.node, first.name, order, f"kubeadm={exact}", [f"kubelet={exact}", f"kubectl={exact}"],
-                                 bool(order) and not began and member.name == order[0], member.node in cordoned and not _under_way(member))
-            for member in members}
+    unused = {row["name"] for row in (first.seen.get("cluster") or {}).get("nodes") or () if not row.get("schedulable", True)}
+    turns = {member.name: Turn(member.node, bool(order) and not began and member.name == order[0], _cordoned(member, unused)) for member in members}
+    return Upgrade(first.name, order, f"kubeadm={exact}", [f"kubelet={exact}", f"kubectl={exact}"], turns)
+
+
+def _cordoned(member: Member, unused: Collection[str]) -> bool:
+    """By somebody else: what an upgrade that did not come to its end found is written down there."""
+    return bool((member.seen.get("step") or {}).get("cordoned")) if _under_way(member) else member.node in unused
 
 
 def needs(member: Member, asked: str) -> bool:
@@ -72,10 +84,20 @@ def _possible(members: Sequence[Member], first: Member, asked: str) -> None:
                 wrong.append(f"{member.name} runs {member.seen['api_version']}, which is newer than {asked}; there is no way back but a snapshot")
             elif (wanted[0], wanted[1]) > (now[0], now[1] + 1):
                 wrong.append(f"{member.name} runs {member.seen['api_version']}: one minor at a time, {now[0]}.{now[1] + 1} comes next")
+        kubelet = version_of(str((member.seen.get("versions") or {}).get("kubelet") or asked))
+        if wanted[1] - kubelet[1] > OLDEST:
+            wrong.append(f"{member.name} has kubelet {_text(kubelet)}, which an API of {asked} does not take: bring it to "
+                         f"{kubelet[0]}.{wanted[1] - OLDEST} at least")
+        elif kubelet[:2] > wanted[:2]:
+            wrong.append(f"{member.name} has kubelet {_text(kubelet)}, which is newer than {asked}")
     ready = {row["name"]: row["ready"] for row in (first.seen.get("cluster") or {}).get("nodes") or ()}
     wrong += [f"{member.name} is not ready" for member in members if not ready.get(member.node) and not _under_way(member)]
     if wrong:
         raise FleetError("kubernetes: nothing was changed", why="; ".join(wrong), code="preflight")
+
+
+def _text(version: tuple[int, int, int]) -> str:
+    return ".".join(map(str, version))
 
 
 def _under_way(member: Member) -> bool:

@@ -84,6 +84,28 @@ def roles(members: Sequence[Member], kind: str = "", wanted: int = 0) -> dict[st
     return {name: (lead, chosen[name]) if name in chosen else (WORKER, why) for name, why in worker.items()}
 
 
+def joining(members: Sequence[Member], through: str, kind: str) -> dict[str, tuple[str, str]]:
+    """The same where a run sees hosts that join and one member through whom they do. Whether the number of leading ones stays odd is told by
+    that member's list of all."""
+    return {one.name: (LEADS[kind], "is it already") if one.name == through else
+            (_told(one, kind), "told by fleet_cluster_role or its tag") if one.told_role else (WORKER, "nobody told that it leads")
+            for one in members}
+
+
+def network_of(through: Member, kind: str, wanted: str) -> str:
+    """By which addresses the members use each other, from those of the one through whom others join. Raises FleetError when nobody can."""
+    seen = through.seen
+    if seen is None or seen.cluster_kind != kind or seen.cluster_role != LEADS[kind]:
+        raise FleetError("cluster", why=f"fleet_cluster_through is {through.name}, which is no {LEADS[kind]} of a cluster", code="argument",
+                         fix=f"Name a {LEADS[kind]} that runs, or run it over all members without fleet_cluster_through.")
+    if seen.mesh and seen.cluster_ip in (seen.mesh.ipv4, seen.mesh.ipv6):
+        raise FleetError("cluster", why="its members use each other by the mesh, in which each of them has to learn who is new", code="part",
+                         fix="Run it over all members, without fleet_cluster_through and --limit; those that need no change are looked at only.")
+    if wanted != "auto":
+        return wanted
+    return "private" if seen.cluster_ip in (through.private(4), through.private(6)) else "public"
+
+
 # ---------------------------------------------------------------------------------------------------- details
 def _told(member: Member, kind: str) -> str:
     word = member.told_role.strip().lower()

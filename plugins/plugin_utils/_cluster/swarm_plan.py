@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.hybridops.fleet.plugins.module_utils._cluster.swarm_look import DRAINED
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 
 from . import free_networks
@@ -35,11 +36,13 @@ class Member:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """first: the manager that speaks for the swarm, or begins it. steps: what each member does, of nothing, init, join, unlock, rejoin.
-    stale: ids of entries of machines that were there before under a joining member's address or name. notes: for the operator."""
+    stale: ids of entries of machines that were there before under a joining member's address or name. old: ids that members have which leave and
+    join again. notes: for the operator."""
 
     first: str
     steps: Mapping[str, str]
     stale: tuple[str, ...] = ()
+    old: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cluster: str = ""
 
@@ -47,13 +50,15 @@ class Plan:
         return [name for name, step in self.steps.items() if step in steps]
 
 
-def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False, limit: str = "") -> Plan:
+def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False, limit: str = "", through: str = "",
+           going: Collection[str] = ()) -> Plan:
     """rejoin: nodes with a wrong address, or of another swarm, leave it and come into this one. key: whether the unlock key is known.
     limit: of the command line, with which no swarm is begun, as the one that these hosts belong to may just be out of sight.
+    through: the member through whom the others join, who alone of those that are there was asked. going: ids of entries that leave.
 
     Raises FleetError with everything that is in the way of the same kind.
     """
-    _sane(members)
+    _sane(members, _managers(members, through, going))
     _all(members, lambda one: None if one.seen.get("answers") else str(one.seen.get("error") or "Docker gives no answer"), "Docker does not answer",
          "Run role container_engine on them, and look at journalctl -u docker.", "engine")
     locked = [one for one in members if one.was("locked")]
@@ -64,19 +69,25 @@ def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False, l
         return Plan(first="", steps={one.name: "unlock" if one in locked else "nothing" for one in members})
     speaks = _speaker(members)
     if speaks is None:
+        if through:
+            raise FleetError(f"{through}: no manager of a swarm", why="fleet_cluster_through says that others join through it", code="argument",
+                             fix="Name a manager that runs, or run it over all members without fleet_cluster_through.")
         if limit:
             raise FleetError("a new swarm would begin here", why=f"the run is limited to '{limit}', and a swarm may run on hosts that it leaves out",
-                             code="part", fix="Run it without --limit; name the members with fleet_cluster_hosts.")
+                             code="part", fix="Run it without --limit; name the members with fleet_cluster_hosts. To join a swarm that "
+                                                 "runs, name one of its managers with fleet_cluster_through.")
         first = next(one for one in members if one.role == "manager")
         foreign = [one for one in members if one.was("active")]
         if foreign and not rejoin:
             raise FleetError(f"{_names(foreign)}: in a swarm of which no manager is among the members of this cluster", code="foreign",
                              why="managers are " + ", ".join(sorted({str(one.seen.get("address")) for one in foreign})) + " or others",
                              fix="Add its managers to the hosts of this run, or set docker_swarm_rejoin to true to take these nodes out of it.")
-        return Plan(first.name, {one.name: "init" if one is first else "rejoin" if one in foreign else "join" for one in members})
+        return Plan(first.name, steps={one.name: "init" if one is first else "rejoin" if one in foreign else "join" for one in members})
     known = {str(row["id"]): row for row in speaks.seen.get("nodes") or ()}
     steps = {one.name: _step(one, known) for one in members}
     _rejoining(members, steps, known, speaks, rejoin)
+    if steps[speaks.name] == "rejoin":  # whoever speaks while others leave has to stay
+        speaks = next(one for one in members if one.seen.get("quorum") and steps[one.name] == "nothing")
     coming = [one for one in members if steps[one.name] in ("join", "rejoin")]
     mine = {str(one.seen.get("id")) for one in members if steps[one.name] == "nothing"}
     names = [str(one.seen.get("hostname")) for one in members]
@@ -85,8 +96,10 @@ def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False, l
              and (row["address"] in addresses or names.count(str(row["hostname"])) == 1)]
     ours = {*mine, *stale, *(str(one.seen.get("id")) for one in coming)}
     strangers = [f"{row['hostname']} ({row['address']}, {row['state']})" for number, row in known.items() if number not in ours]
-    notes = [f"in the swarm, but no member of this run: {', '.join(strangers)}. Name those that are gone in fleet_cluster_removed"]
-    return Plan(speaks.name, steps, tuple(stale), tuple(notes if strangers else ()), str((speaks.seen.get("cluster") or {}).get("id") or ""))
+    notes = (f"in the swarm, but no member of this run: {', '.join(strangers)}. Name those that are gone in fleet_cluster_removed",)
+    cluster = str((speaks.seen.get("cluster") or {}).get("id") or "")
+    old = tuple(str(one.seen.get("id")) for one in members if steps[one.name] == "rejoin" and str(one.seen.get("id")) in known)
+    return Plan(speaks.name, steps, tuple(stale), old, notes if strangers and not through else (), cluster)
 
 
 def lacking(members: Sequence[Member], needed: Sequence[str] = ()) -> list[str]:
@@ -143,6 +156,8 @@ def wishes(members: Sequence[Member], wanted: Mapping[str, Mapping[str, Any]]) -
 
 def leaving(members: Sequence[Member], known_as: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     """Entries of the swarm for hosts that leave. known_as: by id, names and addresses. An address that a member has now is the member's."""
+    if not known_as:
+        return []
     speaks = _speaker(members)
     mine = {str(one.seen.get("id")) for one in members}
     found = {}
@@ -163,6 +178,13 @@ def upgrade_order(members: Sequence[Member]) -> list[str]:
         return (2 if row.get("leader") else 1 if one.seen.get("manager") else 0, one.name)
 
     return [one.name for one in sorted(members, key=rank)]
+
+
+def halfway(members: Sequence[Member]) -> list[str]:
+    """Members that an ended run has drained and not set to work again, whatever their engine is by now."""
+    speaks = _speaker(members)
+    drained = {str(row["id"]) for row in (speaks.seen.get("nodes") if speaks else None) or () if DRAINED in (row.get("labels") or {})}
+    return [one.name for one in members if str(one.seen.get("id")) in drained]
 
 
 def backup_node(members: Sequence[Member]) -> str:
@@ -186,10 +208,23 @@ def restore_node(members: Sequence[Mapping[str, Any]], address: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- details
-def _sane(members: Sequence[Member]) -> None:
-    managers = [one for one in members if one.role == "manager"]
-    if not managers or len(managers) % 2 == 0 or len(managers) > 7:
-        raise FleetError(f"{len(managers)} managers", code="argument",
+def _managers(members: Sequence[Member], through: str, going: Collection[str]) -> int:
+    """How many there will be: of the run, which has all members, or with those that the one knows through whom the others join."""
+    coming = [one for one in members if one.role == "manager" and one.name != through]
+    speaks = next((one for one in members if one.name == through), None)
+    if speaks is None:
+        return len(coming)
+    if not speaks.seen.get("nodes"):
+        return 1  # what is wrong with it is told where it speaks
+    again = {word for one in members for word in (str(one.seen.get("hostname")), one.ip)}
+    stay = {str(row["id"]) for row in speaks.seen.get("nodes") or () if row["role"] == "manager" and row["id"] not in going
+            and (row["state"] == "ready" or not again & {str(row["hostname"]), str(row["address"])})}
+    return len(stay | {str(one.seen.get("id") or one.name) for one in coming})
+
+
+def _sane(members: Sequence[Member], managers: int) -> None:
+    if not managers or managers % 2 == 0 or managers > 7:
+        raise FleetError(f"{managers} managers", code="argument",
                          why="a swarm needs an odd number, as it works while more than half of them do; more than 7 only slow it down",
                          fix="Set fleet_cluster_role of some hosts, or fleet_cluster_managers to 1, 3, 5 or 7.")
     bare = [one for one in members if not one.ip]

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from ansible_collections.hybridops.fleet.plugins.action import access_key_out, access_login, access_prove, access_switch
+from ansible_collections.hybridops.fleet.plugins.action import access_key_out, access_login, access_prove, access_switch, container_engine
 from ansible_collections.hybridops.fleet.plugins.inventory import nodes
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.fleet_file import COMMON_OPTIONS, SETTINGS
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.options import Option
@@ -17,6 +17,7 @@ from ansible_collections.hybridops.fleet.plugins.modules import access_key_out a
 from ansible_collections.hybridops.fleet.plugins.modules import access_login as login_docs
 from ansible_collections.hybridops.fleet.plugins.modules import access_prove as prove_docs
 from ansible_collections.hybridops.fleet.plugins.modules import access_switch as switch_docs
+from ansible_collections.hybridops.fleet.plugins.modules import container_engine as engine_docs
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._access.action import COMMON
 from ansible_collections.hybridops.fleet.tests.unit.docs.documented import options
 
@@ -104,3 +105,11 @@ def test_an_action_takes_what_its_module_documents(action: ModuleType, docs: Mod
     kept = ("type", "elements", "required", "default", "choices")
     assert {name: {key: row[key] for key in kept if key in row} for name, row in told.items()} == {
         name: {key: row[key] for key in kept if key in row} for name, row in checked.items()}
+
+
+def test_the_engine_s_options_are_taken_as_they_are_documented_to_the_last_one() -> None:
+    def kept(told: Mapping[str, Any], nested: str) -> dict[str, Any]:
+        return {name: {**{key: row[key] for key in ("type", "elements", "required", "default", "choices") if key in row},
+                       "nested": kept(row.get(nested, {}), nested)} for name, row in told.items()}
+
+    assert kept(options(engine_docs), "suboptions") == kept(container_engine.ActionModule.arguments, "options")

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import importlib.util
+import tarfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kube_files, kube_look, kube_reset, kube_work
+from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kube_files, kube_look, kube_reset, kube_store, kube_work
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import Ran, System
 
 TOKEN, KEY = "abcdef.0123456789abcdef", "0123456789abcdef" * 4
@@ -65,9 +67,9 @@ def test_a_step_that_failed_is_taken_back_and_done_again(tmp_path: Path) -> None
 def test_an_upgrade_that_failed_is_no_reason_to_reset(tmp_path: Path) -> None:
     system, programs = node(tmp_path, **{"kubeadm upgrade": Ran(1, "", "error: not enough room")})
     with pytest.raises(kube_work.KubeadmError, match="kubeadm upgrade apply: error: not enough room"):
-        kube_work.upgrade(system, "1.34.3", True, ["x"], 5)
+        kube_work.upgrade(system, "1.34.3", True, True, ["x"], 5)
     assert programs.ran[-1] == "kubeadm upgrade apply v1.34.3 --yes --ignore-preflight-errors=x"
-    assert kube_look.look(system)["step"] == {"step": "upgrade", "finished": False}
+    assert kube_look.look(system)["step"] == {"step": "upgrade", "finished": False, "cordoned": True}
     programs.answers = {}
     kube_work.make(system, "join", "", 5)
     assert "kubeadm reset --force" not in programs.ran
@@ -143,3 +145,98 @@ def test_what_the_nodes_say_is_what_is_laid(network: ModuleType) -> None:
     nodes = [said("a", "192.0.2.1", "10.244.0.0/24"), said("new", "192.0.2.2", None), said("six", "2001:db8::1", "10.244.2.0/24")]
     assert network.wanted(nodes) == {"a": ("192.0.2.1", "10.244.0.0/24")}
     assert network.hardware("192.0.2.1") == "0a:58:c0:00:02:01" and network.end("10.244.3.0/24") == "10.244.3.0"
+
+
+def test_only_one_step_at_a_time(tmp_path: Path) -> None:
+    system, _programs = node(tmp_path)
+    with kube_work.alone(system, 1), pytest.raises(kube_work.KubeadmError, match="another run is still going on"), kube_work.alone(system, 0):
+        pass
+    with kube_work.alone(system, 0):
+        pass
+
+
+def test_an_api_that_starts_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kube_work, "PAUSE", 0.0)
+    system, programs = node(tmp_path)
+    answers = iter([Ran(1, "", "Forbidden"), Ran(0, "", ""), Ran(1, "", "refused"), *[Ran(0, "", "")] * kube_work.STEADY])
+    system = System(str(tmp_path), lambda words, text, timeout: next(answers))
+    assert kube_work.patiently(system, ["kubectl"]).rc == 0
+    kube_work.steady(system)  # a worker: nothing is asked
+    (tmp_path / "etc/kubernetes/manifests").mkdir(parents=True)
+    (tmp_path / "etc/kubernetes/manifests/kube-apiserver.yaml").write_text("x")
+    kube_work.steady(system)
+    assert next(answers, None) is None
+    programs.answers = {"kubectl": Ran(1, "", "refused")}
+    with pytest.raises(kube_work.KubeadmError, match="is not ready after 0 s: refused"):
+        kube_work.steady(System(str(tmp_path), programs), 0)
+
+
+def test_pods_are_not_left_where_the_api_does_not_tell(tmp_path: Path) -> None:
+    system, programs = node(tmp_path, kubectl=Ran(127, "", "kubectl: not found"))
+    with pytest.raises(kube_work.KubeadmError, match="kubectl get nodes"):
+        kube_reset.drain(system, ["k1"], 5)
+    programs.answers = {"kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes": Ran(0, "node/k1\nnode/k2\n", ""),
+                        "kubectl --kubeconfig /etc/kubernetes/admin.conf drain k2": Ran(1, "", "a budget\nforbids it")}
+    assert kube_reset.drain(system, ["k1", "k2", "k3"], 5) == (["k1", "k2"], {"k2": "a budget forbids it"})
+
+
+def test_days_that_certificates_have_left(tmp_path: Path) -> None:
+    ends = time.strftime("%b %d %H:%M:%S %Y GMT", time.gmtime(time.time() + 40 * 86400 + 600))
+    system, _programs = node(tmp_path, openssl_x509=Ran(0, f"notAfter={ends}\nserial=0A\n", ""))
+    (tmp_path / "etc/kubernetes/pki").mkdir(parents=True)
+    (tmp_path / "etc/kubernetes/pki/apiserver.crt").write_text("x")
+    (tmp_path / "etc/kubernetes/admin.conf").write_text("    client-certificate-data: eA==\n")
+    row = {"ends": ends, "days": 40, "serial": "0A"}
+    assert kube_look.certificates(system) == {"apiserver": row, "admin.conf": row}
+
+
+def control_plane(tmp_path: Path, **answers: Ran) -> tuple[System, Programs]:
+    system, programs = node(tmp_path, **answers)
+    (tmp_path / "etc/kubernetes/manifests").mkdir(parents=True)
+    for name in kube_store.PODS:
+        (tmp_path / f"etc/kubernetes/manifests/{name}.yaml").write_text("image: registry.invalid/etcd:3\n- --data-dir=/var/lib/etcd\n")
+    (tmp_path / "etc/kubernetes/manifests/other.yaml").write_text("x")
+    (tmp_path / "var/lib/etcd/member").mkdir(parents=True)
+    (tmp_path / "var/lib/etcd/member/old").write_text("x")
+    return system, programs
+
+
+def test_a_control_plane_stops_and_starts_with_other_data(tmp_path: Path) -> None:
+    system, programs = control_plane(tmp_path)
+    kube_store.stop(system)
+    assert [path.name for path in (tmp_path / "etc/kubernetes/manifests").iterdir()] == ["other.yaml"]
+    (tmp_path / "etc/kubernetes/admin.conf").write_text("x")
+    (tmp_path / "etc/hybridops-fleet/kubernetes").mkdir(parents=True)
+    (tmp_path / kube_look.PROXY[1:]).write_text("  default-server check\n  server k1 192.0.2.1:6443\n  server k3 192.0.2.3:6443\n")
+    came = "--initial-cluster=k1=https://192.0.2.1:2380,k2=https://192.0.2.2:2380"
+    (tmp_path / kube_look.RESTING[1:] / "etcd.yaml").write_text(f"- --data-dir=/var/lib/etcd\n- {came}\n  image: registry.invalid/etcd:3\n")
+    seen = kube_look.look(system)
+    assert seen["control_plane"] and seen["etcd"] == {"image": "registry.invalid/etcd:3", "peers": ["k1", "k2", "k3"]}
+    assert kube_store.data_folder(system) == "/var/lib/etcd"
+    (tmp_path / "var/lib/etcd/.unpacked/member").mkdir(parents=True)
+    (tmp_path / "var/lib/etcd/.unpacked/member/new").write_text("x")
+    kube_store.start(system)
+    assert [path.name for path in (tmp_path / "var/lib/etcd/member").iterdir()] == ["new"] and not (tmp_path / "var/lib/etcd/.unpacked").exists()
+    assert len(list((tmp_path / "etc/kubernetes/manifests").iterdir())) == 5 and "systemctl restart kubelet.service" in programs.ran
+    kube_store.stop(system)
+    kube_store.start(system)  # without other data: as it was
+    assert (tmp_path / "var/lib/etcd/member/new").exists()
+
+
+def test_data_of_a_copy_that_cannot_be_made_leaves_what_is_there(tmp_path: Path) -> None:
+    system, _programs = control_plane(tmp_path, **{"/var/lib/hybridops-fleet/kubernetes/image/usr/local/bin/etcdutl snapshot restore /": Ran(
+        1, "", "error: snapshot file integrity check failed")})
+    (tmp_path / "var/lib/hybridops-fleet/kubernetes").mkdir(parents=True)
+    (tmp_path / "snapshot.db").write_text("x")
+    with tarfile.open(tmp_path / "var/lib/hybridops-fleet/kubernetes/copy.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "snapshot.db", "snapshot.db")
+    with pytest.raises(kube_work.KubeadmError, match="etcdutl snapshot restore: error: snapshot file integrity check failed"):
+        kube_store.unpack(system, "k1", "https://192.0.2.1:2380", "k1=https://192.0.2.1:2380", "word")
+    assert (tmp_path / "var/lib/etcd/member/old").exists() and not (tmp_path / "var/lib/hybridops-fleet/kubernetes/copy").exists()
+
+
+def test_no_copy_without_a_snapshot(tmp_path: Path) -> None:
+    system, _programs = control_plane(tmp_path, **{"/usr/bin/python3": Ran(1, "", "etcd snapshot: no etcd runs on this node, a failure")})
+    with pytest.raises(kube_work.KubeadmError, match="no etcd runs on this node"):
+        kube_store.save(system, "program", {})
+    assert not list((tmp_path / "var/lib/hybridops-fleet/kubernetes").iterdir())

@@ -100,3 +100,17 @@ def test_a_cluster_in_the_mesh_stays_in_it_though_one_domain_is_left() -> None:
     facts = seen(mesh=recorded("10.213.0.5"), cluster={"kind": "swarm", "role": "manager", "ip": "10.213.0.5"})
     assert addresses.choose([hidden("a", facts=facts)], "mesh").via == "mesh"
     assert addresses.choose([hidden("a", facts=facts)]).via == "mesh"
+
+
+def test_a_member_of_a_swarm_with_an_address_of_its_own_moves_nobody() -> None:
+    """Most of them are right, so it joined with a wrong one; in Kubernetes, or where half of them would move, nothing tells who is right."""
+    def swarm(kind: str, *now: str) -> list[member.Member]:
+        return [hidden(f"n{place}", private=f"10.9.0.{place}", facts=seen(
+            ("eth0", 1500, (f"10.9.0.{place}/24", f"10.8.0.{place}/24")), cluster={"kind": kind, "role": "worker", "ip": ip}))
+            for place, ip in enumerate(now, 1)]
+
+    assert addresses.choose(swarm("swarm", "10.9.0.1", "10.9.0.2", "10.8.0.3")).ips["n3"] == {4: "10.9.0.3"}
+    for wrong in (swarm("kubernetes", "10.9.0.1", "10.9.0.2", "10.8.0.3"), swarm("swarm", "10.9.0.1", "10.8.0.2")):
+        with pytest.raises(FleetError) as failure:
+            addresses.choose(wrong)
+        assert failure.value.code == "moves"

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.hybridops.fleet.plugins.action.container_engine import OPTIONS
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import engine_plan, free_networks
 
@@ -22,8 +24,11 @@ def facts(docker: str = "", containerd: str = "", **more: Any) -> dict[str, Any]
 
 
 def options(**more: Any) -> dict[str, Any]:
-    return {"engine": "docker", "source": "distribution", "cgroup_driver": "systemd", "log_driver": "json-file", "log_size": "20m", "log_files": 5,
-            "live_restore": "auto", **more}
+    """As the module hands them on."""
+    checked = ArgumentSpecValidator(OPTIONS).validate(more)
+    assert not checked.error_messages
+    told: dict[str, Any] = checked.validated_parameters
+    return told
 
 
 # ------------------------------------------------------------------------------------------------- networks
@@ -130,3 +135,34 @@ def test_further_settings_of_containerd_are_laid_over_key_by_key() -> None:
 def test_registries_are_told_as_containerd_reads_them() -> None:
     told = engine_plan.registry_hosts([{"registry": "docker.io", "server": "https://registry-1.docker.io", "mirrors": [{"url": "http://m:5000"}]}])
     assert told == {"docker.io": {"server": "https://registry-1.docker.io", "host": {"http://m:5000": {"capabilities": ["pull", "resolve"]}}}}
+
+
+# ------------------------------------------------------------------------------------------------- options
+def test_values_of_a_survey_are_strings_and_come_as_what_they_mean() -> None:
+    told = options(log_files="3", swarm="true", mtu="1400", users="alice,bob", settings='{"debug": true}', timeout="60")
+    assert (told["log_files"], told["swarm"], told["mtu"], told["users"], told["settings"], told["timeout"]) == (
+        3, True, 1400, ["alice", "bob"], {"debug": True}, 60)
+
+
+@pytest.mark.parametrize(("wrong", "told"), [
+    ({"engine": "podman"}, "engine must be one of"), ({"log_files": "many"}, "log_files"), ({"live_restore": "maybe"}, "live_restore must be one of"),
+    ({"swarm": "perhaps"}, "swarm"), ({"registry_hosts": [{"server": "https://registry.example"}]}, "registry found in registry_hosts"),
+    ({"registry_hosts": [{"registry": "docker.io", "mirrors": [{"url": "https://m", "capabilities": ["fetch"]}]}]}, "capabilities"),
+    ({"repository": {"uri": "file:///srv"}}, "repository.uri"), ({"log_file": 3}, "log_file")])
+def test_what_is_no_option_or_no_value_of_one_is_named(wrong: dict[str, Any], told: str) -> None:
+    errors = ArgumentSpecValidator(OPTIONS).validate(wrong).error_messages
+    assert errors and told in errors[0]
+
+
+def test_the_role_hands_over_what_the_module_takes_with_the_same_defaults() -> None:
+    role = Path(__file__).resolve().parents[5] / "roles/container_engine"
+    assert set(yaml.safe_load((role / "vars/main.yml").read_text())["container_engine_options"]) == set(OPTIONS)
+    specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    for name, option in OPTIONS.items():
+        told = specs["container_engine_kind" if name == "engine" else f"container_engine_{name}"]
+        assert _kept(told) == _kept(option), name
+
+
+def _kept(option: dict[str, Any]) -> dict[str, Any]:
+    nested = {name: _kept(told) for name, told in (option.get("options") or {}).items()}
+    return {key: option.get(key) for key in ("type", "elements", "choices")} | {"default": option.get("default") or None, "options": nested}

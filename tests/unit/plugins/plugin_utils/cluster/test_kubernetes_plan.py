@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.kubernetes_plan import Member, Wish, clock, decide, label_value, node_name
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.kubernetes_plan import (
+    Member,
+    Wish,
+    clock,
+    decide,
+    label_value,
+    labels,
+    node_name,
+)
 
 WISH = Wish("1.34")
 
@@ -37,38 +45,47 @@ def refused(*members: Member, wish: Wish = WISH) -> str:
 
 
 def test_from_nothing_one_begins_and_the_others_join() -> None:
-    plans = decide([member(3), member(2, "control_plane"), member(1, "control_plane")], WISH)
-    assert {name: plan.step for name, plan in plans.items()} == {"k1": "init", "k2": "join", "k3": "join"}
-    assert {plan.first for plan in plans.values()} == {"k1"}
-    assert plans["k1"].joining == ("k3", "k2") and plans["k1"].leads_join
-    assert plans["k3"].control_planes == {"k1": "192.0.2.1", "k2": "192.0.2.2"}
-    assert plans["k1"].packages[:3] == ["kubeadm=1.34.*", "kubelet=1.34.*", "kubectl=1.34.*"]
-    assert plans["k1"].warnings and not decide([member(1, "control_plane")], WISH)["k1"].warnings
+    plan = decide([member(3), member(2, "control_plane"), member(1, "control_plane")], WISH)
+    assert {name: step.step for name, step in plan.hosts.items()} == {"k1": "init", "k2": "join", "k3": "join"}
+    assert plan.first == "k1" and plan.begins and plan.joining == ("k3", "k2") and set(plan.coming) == {"k1", "k2", "k3"} and plan.leads_join
+    assert plan.control_planes == {"k1": "192.0.2.1", "k2": "192.0.2.2"}
+    assert plan.hosts["k1"].packages[:3] == ["kubeadm=1.34.*", "kubelet=1.34.*", "kubectl=1.34.*"]
+    assert plan.warnings and not decide([member(1, "control_plane")], WISH).warnings
 
 
 def test_a_second_run_does_nothing() -> None:
-    plans = decide([member(1, "control_plane", inside=True, leads=True), member(2, inside=True)], WISH)
-    assert all(not plan.step and not plan.packages and not plan.joining for plan in plans.values())
+    plan = decide([member(1, "control_plane", inside=True, leads=True), member(2, inside=True)], WISH)
+    assert all(not step.step and not step.packages for step in plan.hosts.values()) and not plan.coming and not plan.begins
 
 
 def test_a_node_that_comes_in_takes_the_version_of_the_cluster() -> None:
-    plans = decide([member(1, "control_plane", inside=True, leads=True), member(2)], WISH)
-    assert plans["k2"].packages[0] == "kubeadm=1.34.3-*" and not plans["k1"].packages
-    assert plans["k1"].joining == ("k2",) and not plans["k1"].leads_join and plans["k2"].version == "1.34.3"
+    plan = decide([member(1, "control_plane", inside=True, leads=True), member(2)], WISH)
+    assert plan.hosts["k2"].packages[0] == "kubeadm=1.34.3-*" and not plan.hosts["k1"].packages
+    assert plan.joining == plan.coming == ("k2",) and not plan.leads_join and plan.version == "1.34.3"
+
+
+def test_control_planes_outside_of_the_run_are_known_to_the_proxy_until_they_leave() -> None:
+    nodes = [{"name": f"k{place}", "ip": f"192.0.2.{place}", "control_plane": place < 9} for place in (1, 7, 9)]
+    lead = member(1, "control_plane", inside=True, leads=True, cluster={"answers": True, "nodes": nodes})
+    assert decide([lead, member(2)], WISH).control_planes == {"k1": "192.0.2.1", "k7": "192.0.2.7"}
+    plan = decide([lead, member(2)], WISH, ["k7", "gone"])
+    assert plan.control_planes == {"k1": "192.0.2.1"} and plan.leaving == ("gone", "k7") and plan.hosts["k7"].step == "leave"
 
 
 def test_what_did_not_come_to_its_end_is_done_again() -> None:
     half = {"step": {"step": "join", "finished": False}}
-    plans = decide([member(1, "control_plane", inside=True, leads=True), member(2, inside=True, **half)], WISH)
-    assert plans["k2"].step == "join"
-    assert decide([member(1, "control_plane", inside=True, leads=True, **half)], WISH)["k1"].step == "init"
+    plan = decide([member(1, "control_plane", inside=True, leads=True), member(2, inside=True, **half)], WISH)
+    assert plan.hosts["k2"].step == "join"
+    assert decide([member(1, "control_plane", inside=True, leads=True, **half)], WISH).hosts["k1"].step == "init"
 
 
 def test_the_control_plane_that_answers_is_asked() -> None:
     silent = {"cluster": {"answers": False, "why": "connection refused"}}
     lost, good = member(1, "control_plane", inside=True, leads=True, **silent), member(2, "control_plane", inside=True, leads=True)
-    assert decide([lost, good], WISH)["k1"].first == "k2"
-    assert "k1: connection refused" in refused(lost)
+    assert decide([lost, good], WISH).first == "k2"
+    assert "k1: connection refused" in refused(lost) and "ended" not in refused(lost)
+    ended = member(1, "control_plane", inside=True, leads=True, **silent, certificates={"apiserver": {"days": 3}, "admin.conf": {"days": -1}})
+    assert "Certificates have ended" in refused(ended)
 
 
 @pytest.mark.parametrize("asked", ["1.33", "1.35", "1.34.2", "one"])
@@ -107,7 +124,7 @@ def test_all_that_stands_in_the_way_is_told_at_once() -> None:
 
 
 def test_swap_is_the_operators_choice() -> None:
-    assert decide([member(1, "control_plane", swap=["/swap"])], Wish("1.34", swap=True))["k1"].step == "init"
+    assert decide([member(1, "control_plane", swap=["/swap"])], Wish("1.34", swap=True)).hosts["k1"].step == "init"
 
 
 @pytest.mark.parametrize(("told", "ahead"), [(100.0, 0.0), (179.0, 0.0), (181.5, 1.5), (90.0, -10.0)])
@@ -117,5 +134,4 @@ def test_a_slow_connection_is_no_wrong_clock(told: float, ahead: float) -> None:
 
 def test_names_and_labels_as_kubernetes_takes_them() -> None:
     assert node_name("Web_1.Example") == "web-1.example" and label_value("eu west/1 ") == "eu-west-1"
-    labels = Member("k1", "worker", "192.0.2.1", {}, provider="aws", region="eu-west-1", zone="").labels
-    assert labels == {"topology.kubernetes.io/region": "eu-west-1", "hybridops.fleet/provider": "aws"}
+    assert labels("aws", "eu-west-1", "") == {"topology.kubernetes.io/region": "eu-west-1", "hybridops.fleet/provider": "aws"}

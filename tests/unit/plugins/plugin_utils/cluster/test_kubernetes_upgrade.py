@@ -28,29 +28,40 @@ def cluster(*, versions: dict[str, str] | None = None, unready: str = "", cordon
 
 
 def test_control_planes_first_and_one_of_them_brings_the_cluster_along() -> None:
-    plans = decide(cluster(), "1.34")
-    assert plans["w"].order == ("a", "b", "c", "w") and plans["w"].first == "a"
-    assert [name for name, plan in plans.items() if plan.apply] == ["a"]
-    assert plans["w"].kubeadm == "kubeadm=1.34.*" and plans["w"].packages == ["kubelet=1.34.*", "kubectl=1.34.*"]
-    assert decide(cluster(), "1.33.9")["a"].kubeadm == "kubeadm=1.33.9-*"
+    plan = decide(cluster(), "1.34")
+    assert plan.order == ("a", "b", "c", "w") and plan.first == "a"
+    assert [name for name, turn in plan.hosts.items() if turn.apply] == ["a"]
+    assert plan.kubeadm == "kubeadm=1.34.*" and plan.packages == ["kubelet=1.34.*", "kubectl=1.34.*"]
+    assert decide(cluster(), "1.33.9").kubeadm == "kubeadm=1.33.9-*"
 
 
 def test_after_a_failure_it_goes_on_where_it_ended() -> None:
-    plans = decide(cluster(versions={"a": "1.34.3"}), "1.34")
-    assert plans["a"].order == ("b", "c", "w") and not any(plan.apply for plan in plans.values())
-    plans = decide(cluster(versions={"a": "1.34.3"}, halfway="a", unready="a"), "1.34")
-    assert plans["a"].order == ("a", "b", "c", "w") and plans["a"].apply
-    assert decide(cluster(versions={"a": "1.34.3", "b": "1.34.3"}, halfway="b"), "1.34")["b"].order == ("b", "c", "w")
+    plan = decide(cluster(versions={"a": "1.34.3"}), "1.34")
+    assert plan.order == ("b", "c", "w") and not any(turn.apply for turn in plan.hosts.values())
+    plan = decide(cluster(versions={"a": "1.34.3"}, halfway="a", unready="a"), "1.34")
+    assert plan.order == ("a", "b", "c", "w") and plan.hosts["a"].apply
+    assert decide(cluster(versions={"a": "1.34.3", "b": "1.34.3"}, halfway="b"), "1.34").order == ("b", "c", "w")
 
 
 def test_nothing_to_do() -> None:
-    assert decide(cluster(versions=dict.fromkeys(NAMES, "1.34.3")), "1.34")["a"].order == ()
-    assert decide(cluster(), "1.33.5")["a"].order == ()
+    assert decide(cluster(versions=dict.fromkeys(NAMES, "1.34.3")), "1.34").order == ()
+    assert decide(cluster(), "1.33.5").order == ()
 
 
 def test_who_was_cordoned_stays_so() -> None:
-    assert decide(cluster(cordoned="w"), "1.34")["w"].cordoned and not decide(cluster(cordoned="w"), "1.34")["b"].cordoned
-    assert not decide(cluster(cordoned="w", halfway="w"), "1.34")["w"].cordoned  # it was this upgrade's
+    plan = decide(cluster(cordoned="w"), "1.34")
+    assert plan.hosts["w"].cordoned and not plan.hosts["b"].cordoned
+    assert not decide(cluster(cordoned="w", halfway="w"), "1.34").hosts["w"].cordoned  # it was this upgrade's
+    again = cluster(cordoned="w", step={"step": "upgrade", "finished": False, "cordoned": True})
+    assert decide(again, "1.34").hosts["w"].cordoned  # it was somebody else's before the run that failed
+
+
+def test_a_kubelet_that_is_too_far_away_is_refused() -> None:
+    with pytest.raises(FleetError, match=r"w has kubelet 1\.30\.2, which an API of 1\.34 does not take: bring it to 1\.31"):
+        decide(cluster(versions={"w": "1.30.2"}), "1.34")
+    with pytest.raises(FleetError, match=r"w has kubelet 1\.35\.0, which is newer than 1\.34"):
+        decide(cluster(versions={"w": "1.35.0"}), "1.34")
+    assert decide(cluster(versions={"w": "1.31.2"}), "1.34").order == ("a", "b", "c", "w")
 
 
 @pytest.mark.parametrize(("members", "asked", "said"), [

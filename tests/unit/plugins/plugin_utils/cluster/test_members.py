@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import members
-from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.cluster.cluster_hosts import hidden, seen
+from ansible_collections.hybridops.fleet.tests.unit.plugins.plugin_utils.cluster.cluster_hosts import hidden, metal, recorded, seen
 
 
 def leading(found: list[members.Member], kind: str = "swarm", wanted: int = 0) -> list[str]:
@@ -103,3 +104,29 @@ def test_a_run_on_a_part_of_the_cluster_is_refused(given: dict[str, object], wor
 ])
 def test_what_is_meant_passes(given: dict[str, object]) -> None:
     members.refuse_parts(**given)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------------------- through one member
+def manager(ip: str = "198.51.100.1", role: str = "manager", **more: Any) -> members.Member:
+    """A manager of a running swarm by that address."""
+    facts = seen(("eth0", 1500, ("198.51.100.1/24", "10.42.0.1/24")), cluster={"kind": "swarm", "role": role, "ip": ip}, **more)
+    return metal("m1", facts=facts)
+
+
+def test_who_joins_through_a_member_uses_the_same_kind_of_address() -> None:
+    assert members.network_of(manager(), "swarm", "auto") == "public"
+    assert members.network_of(manager("10.42.0.1"), "swarm", "auto") == "private"
+    assert members.network_of(manager("10.42.0.1"), "swarm", "public") == "public"
+
+
+def test_nobody_joins_through_a_worker_nor_a_stranger_nor_where_a_mesh_has_to_learn_of_it() -> None:
+    for wrong in (manager(role="worker"), metal("m1"), metal("m1", facts=seen())):
+        with pytest.raises(FleetError, match="m1, which is no manager"):
+            members.network_of(wrong, "swarm", "auto")
+    with pytest.raises(FleetError, match="mesh, in which each of them has to learn who is new"):
+        members.network_of(manager("10.213.0.1", mesh=recorded("10.213.0.1")), "swarm", "auto")
+
+
+def test_who_joins_through_a_member_is_a_worker_unless_told() -> None:
+    found = members.joining([manager(), hidden("w9"), hidden("m9", fleet_cluster_role="manager")], "m1", "swarm")
+    assert {name: role for name, (role, _why) in found.items()} == {"m1": "manager", "w9": "worker", "m9": "manager"}

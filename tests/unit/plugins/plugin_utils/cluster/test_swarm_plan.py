@@ -182,3 +182,52 @@ def test_those_who_leave_are_found_by_id_name_or_address_but_never_a_member() ->
     rows = [*RUNNING, row(7, manager=False, state="down"), row(8, manager=False)]
     members = [member(number, seen(number, rows if number <= 3 else None)) for number in range(1, 5)]
     assert [one["id"] for one in swarm_plan.leaving(members, {"old": ["n7"], "other": ["10.0.0.8"], "n4": ["id4"]})] == ["id7", "id8"]
+
+
+# ------------------------------------------------------------------------------------------------- through one manager, without the others
+def through(*coming: Member, rows: list[dict[str, Any]] | None = None, **more: Any) -> swarm_plan.Plan:
+    """The second manager is asked; the members that are there are rows."""
+    return swarm_plan.decide([member(2, seen(2, rows or RUNNING)), *coming], limit="n5", through="n2", **more)
+
+
+def test_a_worker_joins_through_one_manager_and_nothing_is_said_of_members_that_were_not_asked() -> None:
+    plan = through(member(5))
+    assert plan.first == "n2" and plan.steps == {"n2": "nothing", "n5": "join"} and not plan.notes and not plan.stale
+
+
+def test_managers_that_join_through_one_are_counted_with_those_that_are_there() -> None:
+    with pytest.raises(FleetError, match="4 managers"):
+        through(member(5, role="manager"))
+    assert through(member(5, role="manager"), member(6, role="manager")).doing("join") == ["n5", "n6"]
+    lost = [row(1, state="down"), *RUNNING[1:]]
+    with pytest.raises(FleetError, match="4 managers"):
+        through(member(5, role="manager"), rows=lost)
+    assert through(member(5, role="manager"), rows=lost, going={"id1"}).doing("join") == ["n5"]
+
+
+def test_a_manager_with_a_new_disk_takes_its_own_place_among_them() -> None:
+    plan = through(member(1), rows=[row(1, state="down"), *RUNNING[1:]])
+    assert plan.stale == ("id1",) and plan.steps["n1"] == "join"
+
+
+def test_whoever_is_no_manager_lets_nobody_join_and_a_limit_says_how_it_could_be() -> None:
+    with pytest.raises(FleetError, match="n2: no manager of a swarm"):
+        swarm_plan.decide([member(2, seen(2)), member(5)], through="n2")
+    with pytest.raises(FleetError, match="fleet_cluster_through"):
+        swarm_plan.decide([member(1)], limit="n1")
+
+
+def test_who_leaves_is_only_looked_for_where_somebody_does() -> None:
+    lost = [member(1, seen(1, RUNNING, quorum=False))]
+    assert swarm_plan.leaving(lost, {}) == []
+
+
+def test_whoever_an_ended_run_has_drained_is_known_by_the_label() -> None:
+    rows = [row(1, labels={"fleet.drained": "active"}), *RUNNING[1:3], row(4, manager=False, labels={"zone": "a"})]
+    assert swarm_plan.halfway([member(number, seen(number, rows if number <= 3 else None)) for number in range(1, 5)]) == ["n1"]
+    assert swarm_plan.halfway([member(1)]) == []
+
+
+def test_a_leader_with_a_wrong_address_lets_another_speak_while_it_leaves() -> None:
+    plan = swarm_plan.decide(running(n2=seen(2, RUNNING, advertised="192.0.2.2")), rejoin=True)
+    assert plan.steps["n2"] == "rejoin" and plan.old == ("id2",) and plan.first in ("n1", "n3")
