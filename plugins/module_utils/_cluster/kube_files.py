@@ -31,7 +31,11 @@ def lay(system: System, files: Sequence[dict[str, Any]], absent: Sequence[str], 
     units: name, ``files`` that it reads (a change to one restarts it; with ``reload`` it is told to read them again, unless ``unit_file`` is
     among them), ``stopped`` to have it off instead.
     """
-    diff, paths = [], []
+    diff: list[dict[str, str]] = []
+    paths: list[str] = []
+    off = [unit for unit in units if unit.get("stopped")]
+    system.look_at_units([unit["name"] for unit in off])
+    changed = [unit["name"] for unit in off if _unit(system, unit, paths, check)]  # first: without its file systemd knows a timer that runs no more
     for file in files:
         path, data, mode = file["path"], file["content"].encode(), int(file.get("mode") or "0644", 8)
         before = system.read(path)
@@ -53,8 +57,9 @@ def lay(system: System, files: Sequence[dict[str, Any]], absent: Sequence[str], 
         if any(path.startswith(_UNITS) for path in paths):
             system.run(["systemctl", "daemon-reload"])
             system.forget_units()
-    system.look_at_units([unit["name"] for unit in units])
-    changed = [unit["name"] for unit in units if _unit(system, unit, paths, check)]
+    on = [unit for unit in units if not unit.get("stopped")]
+    system.look_at_units([unit["name"] for unit in on])
+    changed += [unit["name"] for unit in on if _unit(system, unit, paths, check)]
     return Done(paths, changed, diff)
 
 

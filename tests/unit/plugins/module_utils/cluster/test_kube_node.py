@@ -240,3 +240,20 @@ def test_no_copy_without_a_snapshot(tmp_path: Path) -> None:
     with pytest.raises(kube_work.KubeadmError, match="no etcd runs on this node"):
         kube_store.save(system, "program", {})
     assert not list((tmp_path / "var/lib/hybridops-fleet/kubernetes").iterdir())
+
+
+def test_a_timer_ends_before_its_file_goes(tmp_path: Path) -> None:
+    """Afterwards systemd says that there is no such unit, and lets it run on."""
+    path = tmp_path / "etc/systemd/system/a.timer"
+    there: list[bool] = []
+    shown = "Id=a.timer\nNames=a.timer\nLoadState={}\nUnitFileState=enabled\nActiveState=active\n"
+
+    def programs(words: Sequence[str], text: str | None, timeout: float) -> Ran:
+        if list(words[:2]) == ["systemctl", "disable"]:
+            there.append(path.exists())
+        return Ran(0, shown.format("loaded" if path.exists() else "not-found"), "")
+
+    node(tmp_path)
+    path.write_text("x")
+    done = kube_files.lay(System(str(tmp_path), programs), [], ["/etc/systemd/system/a.timer"], [{"name": "a.timer", "stopped": True}], False)
+    assert there == [True] and not path.exists() and done.units == ["a.timer"]
