@@ -169,22 +169,22 @@ def leaving(members: Sequence[Member], known_as: Mapping[str, Sequence[str]]) ->
 
 
 def upgrade_order(members: Sequence[Member]) -> list[str]:
-    """Workers first, then managers, the leader last; each by name."""
-    speaks = _speaker(members)
-    known = {str(row["id"]): row for row in (speaks.seen.get("nodes") if speaks else None) or ()}
+    """Workers first, then managers, the leader last; each by name. Before all of them whoever an ended run has drained: a manager that is away keeps
+    the others from being drained."""
+    rows = _rows(members)
 
     def rank(one: Member) -> tuple[int, str]:
-        row = known.get(str(one.seen.get("id"))) or {}
-        return (2 if row.get("leader") else 1 if one.seen.get("manager") else 0, one.name)
+        row = rows.get(one.name) or {}
+        if DRAINED in (row.get("labels") or {}):
+            return (-1, one.name)
+        return (2 if row.get("leader") else 1 if row.get("role") == "manager" else 0, one.name)
 
     return [one.name for one in sorted(members, key=rank)]
 
 
 def halfway(members: Sequence[Member]) -> list[str]:
     """Members that an ended run has drained and not set to work again, whatever their engine is by now."""
-    speaks = _speaker(members)
-    drained = {str(row["id"]) for row in (speaks.seen.get("nodes") if speaks else None) or () if DRAINED in (row.get("labels") or {})}
-    return [one.name for one in members if str(one.seen.get("id")) in drained]
+    return [name for name, row in _rows(members).items() if DRAINED in (row.get("labels") or {})]
 
 
 def backup_node(members: Sequence[Member]) -> str:
@@ -208,6 +208,15 @@ def restore_node(members: Sequence[Mapping[str, Any]], address: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- details
+def _rows(members: Sequence[Member]) -> dict[str, Mapping[str, Any]]:
+    """Each member's entry in the swarm, by its id, or by its address where its engine does not answer."""
+    speaks = _speaker(members)
+    told = (speaks.seen.get("nodes") if speaks else None) or ()
+    by_id, by_address = {str(row["id"]): row for row in told}, {str(row["address"]): row for row in told}
+    found = {one.name: by_id.get(str(one.seen.get("id"))) or (None if one.seen.get("id") else by_address.get(one.ip)) for one in members}
+    return {name: row for name, row in found.items() if row}
+
+
 def _managers(members: Sequence[Member], through: str, going: Collection[str]) -> int:
     """How many there will be: of the run, which has all members, or with those that the one knows through whom the others join."""
     coming = [one for one in members if one.role == "manager" and one.name != through]

@@ -231,3 +231,11 @@ def test_whoever_an_ended_run_has_drained_is_known_by_the_label() -> None:
 def test_a_leader_with_a_wrong_address_lets_another_speak_while_it_leaves() -> None:
     plan = swarm_plan.decide(running(n2=seen(2, RUNNING, advertised="192.0.2.2")), rejoin=True)
     assert plan.steps["n2"] == "rejoin" and plan.old == ("id2",) and plan.first in ("n1", "n3")
+
+
+def test_a_manager_whose_engine_does_not_answer_is_known_by_its_address_and_comes_first() -> None:
+    rows = [row(1, labels={"fleet.drained": "active"}), *RUNNING[1:]]
+    silent = member(1, {"answers": False, "state": "inactive", "id": "", "manager": False, "error": "no answer"})
+    found = [silent, *[member(number, seen(number, rows if number <= 3 else None)) for number in range(2, 5)]]
+    assert swarm_plan.halfway(found) == ["n1"]
+    assert swarm_plan.upgrade_order(found) == ["n1", "n4", "n3", "n2"]
