@@ -14,9 +14,8 @@ from pathlib import Path
 
 from ..controller import ansible_core, environment_with_ansible
 from ..core import LAB_SOURCE, Endpoint, Lab, LabError
-from . import base, image, netns
+from . import base, image, inotify, netns
 from .container import Container, cgroup_trees, remove_cgroup
-from .keeper import INOTIFY
 from .place import Numbers, Place
 
 
@@ -113,7 +112,5 @@ def clean(lab: Lab) -> None:
             netns.delete(namespace)
         for tree in cgroup_trees():
             remove_cgroup(tree / place.name)
-        kept = place.folder / "inotify"
-        if kept.exists():
-            INOTIFY.write_text(kept.read_text(encoding="ascii"), encoding="ascii")
+        inotify.put_back(lab.root)
     shutil.rmtree(place.folder, ignore_errors=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from . import inotify
 from .base import Images
 from .container import Container
 from .model import Actual, Host, Plan, World, plan
@@ -19,8 +20,6 @@ from .wiring import Wiring
 AT_ONCE = 3  # boots at the same time: each costs seconds of CPU, and more of them only starve each other
 BOOT_SECONDS = 45  # after which a boot no longer holds up the next one
 STOP_SECONDS = 25
-INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-_INOTIFY_OF_A_HOST, _INOTIFY_WANTED = 9, 8192
 PASSWORD_MACHINES = ("r42-u03",)  # whose installer left password logins on
 
 
@@ -118,7 +117,7 @@ class Keeper:
             self._fresh.discard(key)
             self._containers[key] = container
             container.note(key=key, name=host.name, disk=host.disk, restarted=host.restarted, suite=suite)
-            self._raise_inotify()
+            inotify.raise_limit(self._place.root)
             namespace = self._wiring.connect(host)
             console = self._place.consoles / host.ident
             console.unlink(missing_ok=True)
@@ -141,15 +140,6 @@ class Keeper:
         for link in self._place.consoles.iterdir():
             if link.is_symlink() and not link.exists():
                 link.unlink()
-
-    def _raise_inotify(self) -> None:
-        """A host holds eight or nine of the inotify instances root may have; the old limit is put back by ``down``."""
-        kept = self._place.folder / "inotify"
-        limit = int(INOTIFY.read_text(encoding="ascii"))
-        if limit < (len(self._containers) + 4) * _INOTIFY_OF_A_HOST:
-            if not kept.exists():
-                kept.write_text(str(limit), encoding="ascii")
-            INOTIFY.write_text(str(_INOTIFY_WANTED), encoding="ascii")
 
     def status(self) -> Mapping[str, Mapping[str, object]]:
         """For people: what is there and what it cost."""
