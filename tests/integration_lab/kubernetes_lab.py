@@ -74,6 +74,7 @@ metadata: {name: pages}
 spec: {type: NodePort, selector: {app: pages}, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
 """
 
+
 class Site:
     """The cluster's hosts, and runs of the role on some of them."""
 
@@ -132,7 +133,6 @@ class Site:
         """Name -> whether it is ready."""
         rows = [line.split() for line in self.ctl("get nodes --no-headers", on).splitlines()]
         return {row[0]: row[1] == "Ready" for row in rows}
-
 
     def etcd(self, name: str, words: str) -> str:
         """What the etcd of a control plane answers."""

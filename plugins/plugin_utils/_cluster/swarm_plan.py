@@ -75,7 +75,7 @@ def decide(members: Sequence[Member], rejoin: bool = False, key: bool = False, l
         if limit:
             raise FleetError("a new swarm would begin here", why=f"the run is limited to '{limit}', and a swarm may run on hosts that it leaves out",
                              code="part", fix="Run it without --limit; name the members with fleet_cluster_hosts. To join a swarm that "
-                                                 "runs, name one of its managers with fleet_cluster_through.")
+                             "runs, name one of its managers with fleet_cluster_through.")
         first = next(one for one in members if one.role == "manager")
         foreign = [one for one in members if one.was("active")]
         if foreign and not rejoin:

@@ -180,7 +180,7 @@ def _lockout_fix(options: Options, opened: Openings, packet: Packet) -> str:
 def _packet(facts: Facts, source: str, destination: str, port: int) -> Packet:
     source, destination = source.split("%")[0], destination.split("%")[0]
     networks = facts.get("networks") or ()
-    addresses = [(str(row["name"]), ipaddress.ip_interface(str(text).split("%")[0])) for row in networks for text in row.get("addresses") or ()]
+    addresses = [(str(row["name"]), ipaddress.ip_interface(str(text).partition("%")[0])) for row in networks for text in row.get("addresses") or ()]
     sender = ipaddress.ip_address(source)
     if any(sender == address.ip for _name, address in addresses):
         return Packet(source, destination, "tcp", port, "lo")  # from itself, whatever interface the address is on
