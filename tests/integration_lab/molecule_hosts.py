@@ -25,7 +25,8 @@ def main(target: Path, kinds: list[str]) -> None:
     for (kind, _suite), machine in zip(wanted, rack.machines, strict=True):
         if kind == "docker":
             rack.root(machine, SCRIPT)
-        groups[kind][machine.name] = rack.variables(machine)
+        # a connection that is open to the machine of the last scenario, which had this address, leads nowhere
+        groups[kind][machine.name] = {**rack.variables(machine), "ansible_control_path_dir": str(target.with_name(f"cp{os.getpid()}"))}
     target.write_text(json.dumps({"all": {"children": {kind: {"hosts": hosts} for kind, hosts in groups.items()}}}, indent=1), encoding="utf-8")
 
 
