@@ -72,6 +72,8 @@ class Runner:
         return {
             **os.environ, "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "ANSIBLE_COLLECTIONS_PATH": str(self.tree),
             "PYTHONPATH": str(self.tree), "MYPYPATH": str(self.tree), "ANSIBLE_HOME": str(self.lab.cache / "ansible-home"),
+            # two labs have hosts of the same addresses, and an open connection to one would be taken for the other's
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.lab.run / "cp"),
             "FLEET_LAB_STATE": str(self.lab.root), "PYTHONDONTWRITEBYTECODE": "1", "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOCALHOST_WARNING": "false", "LC_ALL": "C.UTF-8",
         }
