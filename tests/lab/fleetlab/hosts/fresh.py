@@ -80,11 +80,11 @@ class Rack:
             time.sleep(0.25)
 
     def renew(self, machines: Sequence[Machine], seconds: float = 180) -> None:
-        """The same machines with new disks, booted."""
+        """These machines with new disks, booted; whatever the file had before is gone, also of other names, as it has their addresses."""
         self.write(())
         deadline = time.monotonic() + 30
         numbers = Numbers(self._place.folder / "numbers.json")
-        while any(self._key(machine) in numbers.all("hosts") for machine in machines):
+        while any(key.startswith(self._key("")) for key in numbers.all("hosts")):
             if time.monotonic() > deadline:
                 raise LabError("the machines of the last run do not go")
             time.sleep(0.25)
@@ -92,12 +92,12 @@ class Rack:
         self.write(machines)
         self.wait(seconds)
 
-    def _key(self, machine: Machine) -> str:
-        return f"metal/{self.file.name}/{machine.name}"
+    def _key(self, name: str) -> str:
+        return f"metal/{self.file.name}/{name}"
 
     def container(self, machine: Machine) -> Container:
         """Raises LabError where there is none yet."""
-        number = Numbers(self._place.folder / "numbers.json").all("hosts").get(self._key(machine))
+        number = Numbers(self._place.folder / "numbers.json").all("hosts").get(self._key(machine.name))
         if number is None:
             raise LabError(f"{machine.name} has no host yet")
         return Container(self._place.host_folder(number), self._place.name, number)
