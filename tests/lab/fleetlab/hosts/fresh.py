@@ -82,7 +82,7 @@ class Rack:
     def renew(self, machines: Sequence[Machine], seconds: float = 180) -> None:
         """These machines with new disks, booted; whatever the file had before is gone, also of other names, as it has their addresses."""
         self.write(())
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         numbers = Numbers(self._place.folder / "numbers.json")
         while any(key.startswith(self._key("")) for key in numbers.all("hosts")):
             if time.monotonic() > deadline:
