@@ -65,7 +65,8 @@ set -e
 mkdir /tmp/ended && cd /tmp/ended
 openssl req -new -newkey rsa:2048 -nodes -keyout key -out request -subj /O=kubeadm:cluster-admins/CN=kubernetes-admin 2>/dev/null
 authority=/etc/kubernetes/pki/ca
-openssl x509 -req -in request -CA $authority.crt -CAkey $authority.key -CAcreateserial -CAserial serial -days -1 -out cert 2>/dev/null
+echo extendedKeyUsage=clientAuth >usage
+openssl x509 -req -in request -CA $authority.crt -CAkey $authority.key -CAcreateserial -CAserial serial -days -1 -extfile usage -out cert 2>/dev/null
 sed -i "s#client-certificate-data:.*#client-certificate-data: $(base64 -w0 cert)#" /etc/kubernetes/admin.conf
 sed -i "s#client-key-data:.*#client-key-data: $(base64 -w0 key)#" /etc/kubernetes/admin.conf
 rm -r /tmp/ended
