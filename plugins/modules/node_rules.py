@@ -62,14 +62,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: The database answers to the web server alone
+- name: The database answers to one web server, and to nobody else
   hybridops.fleet.node_rules:
     fleet: inventories/lab/fleet.yml
     part: database
     nodes:
-      - cloud: "{{ hostvars.db.fleet_cloud }}"
-        id: "{{ hostvars.db.fleet_id }}"
-        allow: [{port: 5432, from: ["{{ hostvars.web.fleet_public_ipv4 }}/32"]}]
+      - cloud: "{{ fleet_cloud }}"
+        id: "{{ fleet_id }}"
+        allow: [{port: 5432, from: [203.0.113.20/32]}]
   delegate_to: localhost
 """
 

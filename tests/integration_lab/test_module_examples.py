@@ -14,7 +14,7 @@ import pytest
 import yaml
 from lab_commands import ROOT, lab_environment
 
-ORDER = ("catalog_info", "ssh_key", "node_info", "node", "add_node", "node_tags", "node_power")
+ORDER = ("catalog_info", "ssh_key", "node_info", "node", "add_node", "node_tags", "node_rules", "node_power")
 """Examples of later ones use the node that earlier ones make; the end of it is the last task of all."""
 
 
