@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._fleet.errors import FleetError
-from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import Deciding
+from ansible_collections.hybridops.fleet.plugins.plugin_utils._action.deciding import NAMES, Deciding
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_config as config
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_files as files
 from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster import kubernetes_plan as planning
@@ -24,6 +24,14 @@ SEEN, PLAN, TICKET, LEAD, COPY = "kubernetes_seen", "kubernetes_plan", "kubernet
 FACTS = "hybridops.fleet.kube_facts"
 EVER = 10 ** 9
 """Days that no certificate has left."""
+OPTIONS: dict[str, Any] = {
+    **{name: {"type": "str", "default": ""} for name in ("name", "version", "endpoint", "pods", "services", "domain", "network", "proxy_mode", "repository",
+                                                         "control_plane", "snapshot_schedule")},
+    **{name: {"type": "int", "default": 0} for name in ("mtu", "snapshots", "certificate_days", "timeout")},
+    **{name: {"type": "bool", "default": False} for name in ("schedulable", "whole")},
+    **{name: {"type": "dict", "default": {}} for name in ("labels", "kubelet", "proxy", "cluster")},
+    "names": NAMES, "ignored": NAMES, "leaving": NAMES}
+"""As the role's variables, without kubernetes_; texts of a survey become what they mean."""
 
 
 class ActionModule(Deciding):
@@ -32,7 +40,7 @@ class ActionModule(Deciding):
     arguments: ClassVar = {
         "state": {"type": "str", "required": True, "choices": ["looked", "planned", "prepared", "initialized", "joined", "left", "upgrade_planned",
                                                                "renewal_planned", "copy_planned", "saved", "restore_planned", "unpacked"]},
-        "options": {"type": "dict", "default": {}},
+        "options": {"type": "dict", "apply_defaults": True, "options": OPTIONS},
         "programs": {"type": "path", "default": ""},
         "copy": {"type": "path", "default": ""},
     }
@@ -56,11 +64,11 @@ class ActionModule(Deciding):
             raise FleetError("kubernetes: nothing was changed", why=f"none of these hosts is in a cluster, and the run is limited to '{limit}'",
                              code="part", fix="Name a control plane of the cluster that they are to join in kubernetes_control_plane; or begin the "
                              "cluster without --limit, with fleet_cluster_hosts for its members.")
-        renewing = storing.due(members, int(self.given["options"]["certificate_days"]))
+        renewing = storing.due(members, self.given["options"]["certificate_days"])
         return {**_told(plan), "names": self._certificate_names(members), "renewing": renewing}
 
     def _upgrade_planned(self) -> dict[str, Any]:
-        return _told(upgrading.decide(self._members(), str(self.given["options"]["version"]).lstrip("v")))
+        return _told(upgrading.decide(self._members(), self.given["options"]["version"].lstrip("v")))
 
     def _renewal_planned(self) -> dict[str, Any]:
         renewing = storing.due(self._members(), EVER)
@@ -130,8 +138,8 @@ class ActionModule(Deciding):
                                               control_plane=self._step().role == planning.CONTROL_PLANE))
 
     def _left(self) -> dict[str, Any]:
-        whole = bool(self.given["options"].get("whole"))
-        return self.node_module("hybridops.fleet.kubeadm", {"step": "reset", "files": list(files.ALL), "units": list(files.UNITS), "whole": whole})
+        return self.node_module("hybridops.fleet.kubeadm", {"step": "reset", "files": list(files.ALL), "units": list(files.UNITS),
+                                                            "whole": self.given["options"]["whole"]})
 
     # ------------------------------------------------------------------------------------------------ members
     def _hosts(self) -> Mapping[str, Mapping[str, Any]]:
@@ -143,7 +151,7 @@ class ActionModule(Deciding):
         leaving, hosts = self._leaving(), self._hosts()
         names = [name for name in map(str, plain(self.vars.get("ansible_play_hosts_all") or [])) if name not in leaving]
         seen = {name: plain(hosts[name].get(SEEN)) or {} for name in names}
-        lead = str(self.given["options"].get("control_plane") or "")
+        lead = self.given["options"]["control_plane"]
         if lead and lead not in seen:
             seen[lead] = plain(self.vars.get(LEAD)) or {}
         unseen = [name for name, told in seen.items() if "facts" not in told]
@@ -153,7 +161,7 @@ class ActionModule(Deciding):
         return [self._member(name, told, name not in names) for name, told in seen.items()]
 
     def _leaving(self) -> set[str]:
-        return {str(name) for name in self.given["options"].get("leaving") or ()}
+        return {name.strip() for name in self.given["options"]["leaving"]} - {""}
 
     def _member(self, name: str, seen: Mapping[str, Any], lead: bool) -> planning.Member:
         """lead: it is that control plane, outside of the run."""
@@ -167,13 +175,13 @@ class ActionModule(Deciding):
 
     def _wish(self) -> planning.Wish:
         given = self.given["options"]
-        kubelet = given["kubelet"] or {}
+        kubelet = given["kubelet"]
         return planning.Wish(given["version"], given["pods"], given["services"], kubelet.get("failSwapOn") is False, bool(kubelet.get("resolvConf")),
                              given["proxy_mode"])
 
     def _certificate_names(self, members: list[planning.Member]) -> list[str]:
         """All by which somebody may come to the API: names and addresses of the control planes, and what the operator said."""
-        found = list(self.given["options"]["names"] or [])
+        found = list(self.given["options"]["names"])
         for member in members:
             if member.role == planning.CONTROL_PLANE:
                 host = self._hosts()[member.name]
@@ -211,7 +219,7 @@ class ActionModule(Deciding):
         return config.Cluster(
             name=given["name"], version=str(plan["version"]) or kubeadm, endpoint=given["endpoint"] or f"127.0.0.1:{files.PROXY_PORT}",
             pods=given["pods"], services=given["services"], domain=given["domain"], repository=given["repository"], names=plain(plan["names"]),
-            proxy_mode=given["proxy_mode"], kubelet=given["kubelet"] or {}, proxy=given["proxy"] or {}, settings=given["cluster"] or {},
+            proxy_mode=given["proxy_mode"], kubelet=given["kubelet"], proxy=given["proxy"], settings=given["cluster"],
             schedulable=given["schedulable"])
 
     def _node(self) -> config.Node:
@@ -219,7 +227,7 @@ class ActionModule(Deciding):
         runtime = seen.get("runtime") or {}
         return config.Node(step.node, step.ip, runtime["socket"], runtime.get("cgroup_driver") or "systemd",
                            {**planning.labels(*(str(plain(self.vars.get(f"fleet_{key}")) or "") for key in ("provider", "region", "zone"))),
-                            **(given["labels"] or {})}, given["ignored"] or ())
+                            **given["labels"]}, given["ignored"])
 
     def _ticket(self) -> dict[str, str]:
         """Taken from the result that holds it, so that it is in no argument of a task."""

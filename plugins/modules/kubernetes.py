@@ -32,7 +32,7 @@ options:
       unpacked]
     required: true
   options:
-    description: Settings of the cluster, as the role gives them.
+    description: Settings of the cluster, the role's variables of the same kinds without C(kubernetes_); others are refused.
     type: dict
     default: {}
   programs:
