@@ -25,8 +25,8 @@ FACTS = "hybridops.fleet.kube_facts"
 EVER = 10 ** 9
 """Days that no certificate has left."""
 OPTIONS: dict[str, Any] = {
-    **{name: {"type": "str", "default": ""} for name in ("name", "version", "endpoint", "pods", "services", "domain", "network", "proxy_mode", "repository",
-                                                         "control_plane", "snapshot_schedule")},
+    **{name: {"type": "str", "default": ""} for name in (
+        "name", "version", "endpoint", "pods", "services", "domain", "network", "proxy_mode", "repository", "control_plane", "snapshot_schedule")},
     **{name: {"type": "int", "default": 0} for name in ("mtu", "snapshots", "certificate_days", "timeout")},
     **{name: {"type": "bool", "default": False} for name in ("schedulable", "whole")},
     **{name: {"type": "dict", "default": {}} for name in ("labels", "kubelet", "proxy", "cluster")},
