@@ -79,12 +79,9 @@ class Part(Endpoint):
 
     def _start(self, service: str) -> Child:
         conf = self.stack.folder / "conf"
-        if service == "ironic":
-            command = [str(self._venv / "bin/ironic"), "--config-file", str(conf / "ironic.conf")]
-        else:
-            needed_first = NEEDED_FIRST.get(service, ())
-            command = self._module("service", service, str(conf), str(self.stack.ports[service]),
-                                   *(str(self.stack.ports[needed]) for needed in needed_first))
+        needed_first = NEEDED_FIRST.get(service, ())
+        command = self._module("service", service, str(conf), str(self.stack.ports[service]),
+                               *(str(self.stack.ports[needed]) for needed in needed_first))
         return self.lab.start(service, command, self._environment())
 
     def _module(self, module: str, *arguments: str) -> list[str]:

@@ -3,11 +3,13 @@
 """Run one OpenStack service in the foreground: ``python -m fleetlab.openstack.service SERVICE CONFIG_FOLDER PORT``.
 
 Keystone, Glance, Placement and Neutron are one WSGI process each. Nova's API, conductor, scheduler and compute
-share one process and talk over oslo.messaging's in-memory transport, so that no message broker is needed.
+share one process and talk over oslo.messaging's in-memory transport, so that no message broker is needed. Ironic is
+started by its own program for API and conductor in one.
 Runs inside the services' virtual environment, in the lab's run folder.
 """
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -16,6 +18,8 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 WSGI = {
@@ -30,8 +34,8 @@ IDLE = 300  # seconds
 LOCK_SECONDS = 60
 
 
-def take_write_lock_first() -> None:
-    """Make SQLite transactions take the write lock when they begin.
+def take_write_lock_first(writes: Callable[[], bool] = lambda: True) -> None:
+    """Make SQLite transactions take the write lock when they begin. writes: whether the one that begins in this thread may write.
 
     One that reads first and writes later fails at once with 'database is locked' when another thread wrote in
     between; no timeout helps there, and a server would stay in BUILD for ever. Only what a thread begins inside a
@@ -43,7 +47,7 @@ def take_write_lock_first() -> None:
 
     def begin_immediate(cursor: Any, statement: str, _parameters: Any, context: Any) -> bool:
         """True: done here, SQLAlchemy need not execute the statement."""
-        if statement != "BEGIN" or not isinstance(cursor, sqlite3.Cursor):
+        if statement != "BEGIN" or not isinstance(cursor, sqlite3.Cursor) or not writes():
             return False
         began, connection = here.__dict__.setdefault("began", {}), context.root_connection
         outer = began.get(connection.engine)
@@ -70,6 +74,39 @@ def _wait_for_write_lock(cursor: sqlite3.Cursor) -> None:
                 raise
         time.sleep(0.002)
     cursor.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
+
+
+def ironic_writes() -> Callable[[], bool]:
+    """Whether Ironic's database code is in a session for writing, in this thread.
+
+    Ironic leaves sessions for reading open, which must not take the lock, and has no second try for what fails while it
+    undeploys: a machine would stay in 'deleting' for ever.
+    """
+    from ironic.db.sqlalchemy import api
+
+    here = threading.local()    # .depth: sessions for writing around what runs now
+    session_for_write = api._session_for_write
+
+    @contextlib.contextmanager
+    def counted() -> Iterator[Any]:
+        here.depth = getattr(here, "depth", 0) + 1
+        try:
+            with session_for_write() as session:
+                yield session
+        finally:
+            here.depth -= 1
+
+    api._session_for_write = counted
+    return lambda: getattr(here, "depth", 0) > 0
+
+
+def run_ironic(conf: Path) -> None:
+    """Ironic's API and conductor, until the end of the process."""
+    from ironic.command import singleprocess
+
+    take_write_lock_first(ironic_writes())
+    sys.argv = ["ironic", "--config-file", str(conf / "ironic.conf")]
+    singleprocess.main()
 
 
 def wait_for_ports(ports: list[int], seconds: float = 120) -> None:
@@ -124,6 +161,9 @@ def start_nova_backends() -> list[Any]:
 def main() -> None:
     name, conf, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     needed_first = [int(word) for word in sys.argv[4:]]
+    if name == "ironic":
+        run_ironic(Path(conf))
+        return
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # the databases are journalled; nothing else needs an end
     os.environ[f"OS_{name.upper()}_CONFIG_DIR"] = conf
     if name != "glance":  # which finds glance-api.conf by itself
