@@ -38,7 +38,7 @@ class ActionModule(Deciding):
     """Documented in plugins/modules/kubernetes.py."""
 
     arguments: ClassVar = {
-        "state": {"type": "str", "required": True, "choices": ["looked", "planned", "prepared", "initialized", "joined", "left", "upgrade_planned",
+        "state": {"type": "str", "required": True, "choices": ["looked", "planned", "leave_planned", "prepared", "initialized", "joined", "left", "upgrade_planned",
                                                                "renewal_planned", "copy_planned", "saved", "restore_planned", "unpacked"]},
         "options": {"type": "dict", "apply_defaults": True, "options": OPTIONS},
         "programs": {"type": "path", "default": ""},
@@ -66,6 +66,9 @@ class ActionModule(Deciding):
                              "cluster without --limit, with fleet_cluster_hosts for its members.")
         renewing = storing.due(members, self.given["options"]["certificate_days"])
         return {**_told(plan), "names": self._certificate_names(members), "renewing": renewing}
+
+    def _leave_planned(self) -> dict[str, Any]:
+        return _told(planning.removal(self._members(), sorted(self._leaving())))
 
     def _upgrade_planned(self) -> dict[str, Any]:
         return _told(upgrading.decide(self._members(), self.given["options"]["version"].lstrip("v")))

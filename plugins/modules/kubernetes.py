@@ -22,14 +22,15 @@ options:
       - V(looked) reads what is there; V(planned) decides and refuses, before anything is changed, what cannot go well.
       - V(prepared) writes kernel settings, the way to the API and the pod network; V(initialized) makes the first control plane, V(joined)
         adds a node; V(left) takes Kubernetes off a node.
+      - V(leave_planned) tells which members leave; nothing is asked of those that stay, nobody joins.
       - V(upgrade_planned) tells in which order nodes come to the next version, and refuses what cannot go well.
       - V(renewal_planned) tells which control planes get new certificates, in which order; the API need not answer.
       - V(copy_planned) chooses the control plane whose store is copied, V(saved) makes the copy there; V(restore_planned) tells how a copy is brought
         back, and refuses what cannot go well, V(unpacked) makes etcd's data of it beside that which is there. With the plan in C(kubernetes_copy).
       - The states that plan decide for all hosts of the play; call them with C(run_once).
     type: str
-    choices: [looked, planned, prepared, initialized, joined, left, upgrade_planned, renewal_planned, copy_planned, saved, restore_planned,
-      unpacked]
+    choices: [looked, planned, leave_planned, prepared, initialized, joined, left, upgrade_planned, renewal_planned, copy_planned, saved,
+      restore_planned, unpacked]
     required: true
   options:
     description: Settings of the cluster, the role's variables of the same kinds without C(kubernetes_); others are refused.
@@ -73,7 +74,7 @@ hosts:
     - What each host needs, by its name; with O(state=planned) C(node), C(role), C(ip), C(packages) and C(step), which is V(init), V(join),
       V(leave) or nothing.
   type: dict
-  returned: with O(state=planned) and O(state=upgrade_planned)
+  returned: with O(state=planned), O(state=leave_planned) and O(state=upgrade_planned)
 first:
   description: The host that is asked about the cluster.
   type: str
@@ -81,7 +82,7 @@ first:
 begins:
   description: There is no cluster yet.
   type: bool
-  returned: with O(state=planned)
+  returned: with O(state=planned) and O(state=leave_planned)
 control_planes:
   description: Addresses of the control planes by their names in Kubernetes.
   type: dict
@@ -90,7 +91,7 @@ leaving:
   description: Names of the nodes that leave.
   type: list
   elements: str
-  returned: with O(state=planned)
+  returned: with O(state=planned) and O(state=leave_planned)
 joining:
   description: Names of the nodes that come in.
   type: list

@@ -144,6 +144,23 @@ def decide(members: Sequence[Member], wish: Wish, leaving: Sequence[str] = ()) -
                 any(member.role == CONTROL_PLANE for member in joining), tuple(sorted(map(node_name, leaving))), tuple(warnings))
 
 
+def removal(members: Sequence[Member], leaving: Sequence[str]) -> Plan:
+    """Who leaves, and nothing else: of those that stay nothing is asked, as they may not be ready for the cluster yet. leaving: hosts that leave.
+
+    Nobody leaves where there is no cluster. Raises FleetError.
+    """
+    wrong = _belonging(members)
+    if wrong:
+        raise FleetError("kubernetes: nothing was changed", why="; ".join(wrong), code="preflight")
+    steps = {member.name: Step(member.node, member.role, member.ip, "") for member in members}
+    if not any(member.leads for member in members):
+        return Plan("", True, {}, "", {**steps, **{name: Step(node_name(name), "", "", "") for name in leaving}})
+    first = leader(members)
+    steps.update({name: Step(node_name(name), "", "", "leave") for name in leaving})
+    return Plan(first.name, False, control_planes(members, first, leaving), str(first.seen.get("api_version") or ""), steps,
+                leaving=tuple(sorted(map(node_name, leaving))))
+
+
 def control_planes(members: Sequence[Member], first: Member, leaving: Sequence[str] = ()) -> dict[str, str]:
     """Name -> address of those that there will be: those of the run, and those of the cluster that are not in it."""
     gone = set(map(node_name, leaving))

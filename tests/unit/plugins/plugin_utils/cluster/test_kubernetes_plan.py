@@ -15,6 +15,7 @@ from ansible_collections.hybridops.fleet.plugins.plugin_utils._cluster.kubernete
     label_value,
     labels,
     node_name,
+    removal,
 )
 
 WISH = Wish("1.34")
@@ -62,6 +63,22 @@ def test_a_node_that_comes_in_takes_the_version_of_the_cluster() -> None:
     plan = decide([member(1, "control_plane", inside=True, leads=True), member(2)], WISH)
     assert plan.hosts["k2"].packages[0] == "kubeadm=1.34.3-*" and not plan.hosts["k1"].packages
     assert plan.joining == plan.coming == ("k2",) and not plan.leads_join and plan.version == "1.34.3"
+
+
+def test_who_leaves_does_so_before_anything_is_asked_of_those_who_stay_or_come() -> None:
+    nodes = [{"name": f"k{place}", "ip": f"192.0.2.{place}", "control_plane": True} for place in (1, 2)]
+    lead = member(1, "control_plane", inside=True, leads=True, cluster={"answers": True, "nodes": nodes})
+    comes = member(4, runtime={"socket": ""}, swap=["/swap"])
+    plan = removal([lead, comes], ["k2", "K_3"])
+    assert plan.first == "k1" and plan.leaving == ("k-3", "k2") and not plan.begins and plan.control_planes == {"k1": "192.0.2.1"}
+    assert {name: step.step for name, step in plan.hosts.items()} == {"k1": "", "k4": "", "k2": "leave", "K_3": "leave"}
+    with pytest.raises(FleetError, match="different clusters"):
+        removal([lead, member(5, inside=True, authority="bb")], ["k2"])
+
+
+def test_nobody_leaves_a_cluster_that_there_is_not() -> None:
+    plan = removal([member(1, "control_plane"), member(2)], ["k3"])
+    assert plan.begins and not plan.leaving and not any(step.step for step in plan.hosts.values()) and set(plan.hosts) == {"k1", "k2", "k3"}
 
 
 def test_control_planes_outside_of_the_run_are_known_to_the_proxy_until_they_leave() -> None:
