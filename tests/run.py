@@ -148,8 +148,8 @@ class Runner:
     def live(self) -> None:
         """Everything that talks to the lab's endpoints. Without hosts: what those change is for the suites of their own."""
         # suites with a name of their own
-        others = ("access", "awx", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "swarm_life", "kubernetes", "site",
-                  "hardening_fleet",
+        others = ("access", "awx", "hosts", "provision", "ssh_hardening", "firewall", "mesh", "swarm", "swarm_life", "kubernetes",
+                  "site_swarm", "site_kubernetes", "hardening_fleet",
                   *(f"hardening_{name}" for name in (*HARDENING, *LOCKOUT)))
         ignored = [f"--ignore=tests/integration_lab/test_{name}.py" for name in others]
         self.on_lab("live", [], "tests/contract", "tests/integration_lab", *ignored, booted=False)
@@ -214,9 +214,14 @@ class Runner:
         if self.step("kubernetes-build", self.lab_command("kubernetes"), cwd=CHECKOUT):
             self.on_lab("kubernetes", [], "tests/integration_lab/test_kubernetes.py", only="metal")
 
-    def site(self) -> None:
-        """Playbook site on three infrastructures, from nothing to a workload on public addresses: a swarm, then Kubernetes."""
-        self.on_lab("site", [], "tests/integration_lab/test_site.py", only="gce,openstack,metal")
+    def site_swarm(self) -> None:
+        """Playbook site on three infrastructures, from nothing to a swarm's service on public addresses; the swarm's life; its end."""
+        self.on_lab("site_swarm", [], "tests/integration_lab/test_site_swarm.py", only="gce,openstack,metal")
+
+    def site_kubernetes(self) -> None:
+        """The same for Kubernetes with three control planes, which is built at first."""
+        if self.step("kubernetes-build", self.lab_command("kubernetes"), cwd=CHECKOUT):
+            self.on_lab("site_kubernetes", [], "tests/integration_lab/test_site_kubernetes.py", only="gce,openstack,metal")
 
     def molecule(self) -> None:
         """Molecule's scenarios of the hardening roles, each on hosts of its own."""
@@ -285,7 +290,8 @@ EXTRA: dict[str, Callable[[Runner], None]] = {
     "hardening_fleet": Runner.hardening_fleet,
     "lockout": Runner.lockout,
     "kubernetes": Runner.kubernetes,
-    "site": Runner.site,
+    "site_swarm": Runner.site_swarm,
+    "site_kubernetes": Runner.site_kubernetes,
     "molecule": Runner.molecule,
     "conformance": Runner.conformance,
 }

@@ -61,13 +61,18 @@ def differences(before: Iterable[str], after: Iterable[str]) -> str:
     return f"{len(differ)} lines differ:\n{shown}" if differ else ""
 
 
-def as_root(identity: str, script: str, *, check: bool = True) -> str:
-    """What a script prints in the host behind the machine of that id, or a rack's machine of that name, without asking anything of the host's."""
+def container(identity: str) -> Container:
+    """The host behind the machine of that id, or a rack's machine of that name."""
     numbers = Numbers(Place(LAB.root).folder / "numbers.json").all("hosts")
     found = [(key, number) for key, number in numbers.items() if key.split("/")[-1] == identity.split("/")[-1]]
     assert len(found) == 1, f"{identity} stands for {[key for key, _number in found] or 'no host'}"
     place = Place(LAB.root)
-    return enter(Container(place.host_folder(found[0][1]), place.name, found[0][1]), identity, script, check=check).stdout
+    return Container(place.host_folder(found[0][1]), place.name, found[0][1])
+
+
+def as_root(identity: str, script: str, *, check: bool = True) -> str:
+    """What a script prints in that host, without asking anything of the host's."""
+    return enter(container(identity), identity, script, check=check).stdout
 
 
 def ssh(address: str, account: str, key: Path, command: str = "sudo -n id -u") -> subprocess.CompletedProcess[str]:

@@ -8,17 +8,15 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
 
-from fleetlab.core import Lab, LabError  # noqa: E402
+from fleetlab.core import Lab  # noqa: E402
 from fleetlab.hosts.endpoint import inside  # noqa: E402
 from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
 from fleetlab.kubernetes import made  # noqa: E402
@@ -139,6 +137,11 @@ class Site:
         keys = "--cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/peer.crt --key=/etc/kubernetes/pki/etcd/peer.key"
         return self.ctl(f"-n kube-system exec etcd-{name} -- etcdctl --endpoints=https://127.0.0.1:2379 {keys} {words}", name)
 
+    def served(self, name: str) -> bool:
+        """Whether the pages answer on that host's public address."""
+        command = [*inside(LAB), "curl", "-s", "-m", "2", f"http://{MACHINES[name].ipv4}:30080/"]
+        return bool(subprocess.run(command, capture_output=True, check=False).stdout)
+
     def outside(self, words: str) -> str:
         """kubectl on the controller, with the rights that it got."""
         program = made.folder(LAB) / "bin/kubernetes-v1.33.5/kubectl"
@@ -157,45 +160,13 @@ def changed(out: str) -> dict[str, int]:
     return {name: int(number) for name, number in re.findall(r"(?m)^(\S+)\s+: ok=.* changed=(\d+)", out)}
 
 
-def until(look: Callable[[], object], seconds: float = 90) -> None:
-    """Return when it is true."""
-    ends = time.monotonic() + seconds
-    while True:
-        try:
-            if look():
-                return
-        except (LabError, subprocess.SubprocessError):
-            pass
-        assert time.monotonic() < ends, f"not within {seconds:.0f} s"
-        time.sleep(1)
+class Pages(Protocol):
+    """A cluster on which kubectl is called as root, on a control plane."""
+
+    def ctl(self, words: str, on: str, text: str = "") -> str: ...
 
 
-class Watch:
-    """Asks a service on a node the whole time; ``longest`` is the longest time in seconds without an answer."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._end, self.longest, self.answers = name, threading.Event(), 0.0, 0
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    def _work(self) -> None:
-        last = time.monotonic()
-        while not self._end.wait(0.3):
-            command = [*inside(LAB), "curl", "-s", "-m", "2", f"http://{MACHINES[self._name].ipv4}:30080/"]
-            if subprocess.run(command, capture_output=True, check=False).stdout:
-                last, self.answers = time.monotonic(), self.answers + 1
-            self.longest = max(self.longest, time.monotonic() - last)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
-        self._end.set()
-        self._thread.join(10)
-        print(f"{self._name} answered {self.answers} times; longest time without an answer {self.longest:.1f} s")
-
-
-def pages(site: Site, names: tuple[str, ...], on: str = "lead-1") -> None:
+def pages(site: Pages, names: Collection[str], on: str = "lead-1") -> None:
     """A pod on every node; each is reached from a pod on every other, by its address and through the service."""
     site.ctl("apply -f -", on, PAGES)
     site.ctl("rollout status daemonset/pages --timeout=120s", on)

@@ -8,16 +8,15 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
 
+from ansible_collections.hybridops.fleet.tests.integration_lab.watching import until  # noqa: E402
 from fleetlab.core import Lab  # noqa: E402
 from fleetlab.hosts.endpoint import inside  # noqa: E402
 from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
@@ -131,6 +130,10 @@ class Swarm:
         """Hosts on whose public address the service answers somebody outside."""
         return {name for name in self.hosts if self._fetch(self.all[name])}
 
+    def served(self) -> bool:
+        """Whether the service answers on any host."""
+        return any(self._fetch(machine) for name, machine in self.all.items() if name in self.hosts)
+
     def _fetch(self, machine: Machine) -> bool:
         command = [*inside(self.lab), "curl", "-s", "-o", "/dev/null", "--max-time", "3", f"http://{machine.ipv4}:8080/index.html"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -149,41 +152,3 @@ def load(swarm: Swarm, *names: str) -> None:
     """The image on these nodes."""
     for name in names:
         swarm.root(name, "apt-get install -y -qq busybox-static >/dev/null; " + IMAGE)
-
-
-def until(check: Callable[[], object], what: str, seconds: float = 90) -> Any:
-    """The first answer that is true. Raises AssertionError when there is none in time."""
-    deadline = time.monotonic() + seconds
-    last: object = None
-    while True:
-        try:
-            last = check()
-        except Exception as failure:
-            last = failure
-        if last and not isinstance(last, Exception):
-            return last
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s, last {last!r}"
-        time.sleep(0.7)
-
-
-class Watch:
-    """Asks the whole time whether the service answers on any host; ``gaps`` are the spans in seconds in which it did on none."""
-
-    def __init__(self, swarm: Swarm) -> None:
-        self._swarm, self._end, self.longest = swarm, threading.Event(), 0.0
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    def _work(self) -> None:
-        last = time.monotonic()
-        while not self._end.wait(0.3):
-            if any(self._swarm._fetch(machine) for name, machine in self._swarm.all.items() if name in self._swarm.hosts):
-                last = time.monotonic()
-            self.longest = max(self.longest, time.monotonic() - last)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
-        self._end.set()
-        self._thread.join(20)

@@ -22,12 +22,11 @@ from ansible_collections.hybridops.fleet.tests.integration_lab.kubernetes_lab im
     NEW,
     RUNTIME,
     Site,
-    Watch,
     changed,
     pages,
-    until,
     versions,
 )
+from ansible_collections.hybridops.fleet.tests.integration_lab.watching import Watch, until
 from fleetlab.hosts import netns
 from fleetlab.hosts.fresh import Rack
 from fleetlab.hosts.place import Place
@@ -181,7 +180,7 @@ def test_etcd_is_lost_everywhere_and_brought_back(site: Site) -> None:
 def test_certificates_are_renewed(site: Site) -> None:
     leads = ("lead-1", "lead-2", "lead-3")
     before, rights = {name: site.root(name, SERIALS).splitlines() for name in leads}, site.kubeconfig.read_text(encoding="utf-8")
-    with Watch("work-1") as watch:
+    with Watch(lambda: site.served("work-1")) as watch:
         out = site.run(*MACHINES, kubernetes_certificate_days=400)  # of 365
     assert watch.longest < 10 and changed(out)["work-1"] == changed(out)["work-2"] == 0
     after = {name: site.root(name, SERIALS).splitlines() for name in leads}
@@ -205,10 +204,10 @@ def test_the_next_version_goes_on_after_it_was_killed(site: Site) -> None:
     assert "one minor at a time" in (out := site.run(*MACHINES, tasks="upgrade", ok=False, kubernetes_version="1.35"))
     assert changed(out) == dict.fromkeys(MACHINES, 0)
     site.ctl("cordon work-2")
-    with Watch("work-1") as watch:
+    with Watch(lambda: site.served("work-1")) as watch:
         with site.begin(*MACHINES, tasks="upgrade", **new) as process:
             threading.Thread(target=process.communicate, daemon=True).start()
-            until(lambda: '"upgrade", "finished": false' in site.root("lead-2", "cat /var/lib/hybridops-fleet/kubernetes/step.json"), 500)
+            until(lambda: '"upgrade", "finished": false' in site.root("lead-2", "cat /var/lib/hybridops-fleet/kubernetes/step.json"), seconds=500)
             os.killpg(process.pid, signal.SIGKILL)
         assert versions(site) == {"lead-1": "v1.34.3", **dict.fromkeys(("lead-2", "lead-3", "work-1", "work-2"), "v1.33.5")}
         out = site.run(*MACHINES, tasks="upgrade", **new)

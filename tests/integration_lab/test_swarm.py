@@ -25,10 +25,9 @@ from ansible_collections.hybridops.fleet.tests.integration_lab.swarm_lab import 
     Machine,
     Rack,
     Swarm,
-    Watch,
     load,
-    until,
 )
+from ansible_collections.hybridops.fleet.tests.integration_lab.watching import Watch, until
 from fleetlab.hosts import netns
 from fleetlab.hosts.place import Place
 
@@ -129,7 +128,7 @@ def test_a_service_that_relies_on_what_the_kernel_lacks_is_named(swarm: Swarm) -
 
 # ------------------------------------------------------------------------------------------------- engines
 def test_settings_that_need_a_restart_come_to_one_node_after_another(swarm: Swarm) -> None:
-    with Watch(swarm) as watch:
+    with Watch(swarm.served) as watch:
         swarm.play("hybridops.fleet.swarm", container_engine_log_files=3)
     assert watch.longest < 6, f"the service did not answer for {watch.longest:.1f} s"
     assert '"max-file":"3"' in swarm.root("w1", "tr -d ' \\n' </etc/docker/daemon.json")
@@ -157,7 +156,7 @@ def test_an_upgrade_goes_through_the_nodes_with_the_leader_last(swarm: Swarm) ->
         swarm.root(name, NEWER)
     swarm.play("hybridops.fleet.swarm", container_engine_log_files=3, **MIRROR)
     leader = swarm.leader(*MANAGERS)
-    with Watch(swarm) as watch:
+    with Watch(swarm.served) as watch:
         out = swarm.play("hybridops.fleet.cluster_upgrade", container_engine_log_files=3, **MIRROR)
     order = re.findall(r"^included: \S+upgrade_node\.yml for .*=> \(item=(\w+)\)", out, re.MULTILINE)
     assert set(order[:2]) == set(WORKERS) and set(order[2:]) == set(MANAGERS) and order[-1] == leader, (order, leader)

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.hybridops.fleet.tests.integration_lab.swarm_lab import CHECKOUT, MIRROR, NEWER, Lab, Machine, Rack, Swarm, load, until
+from ansible_collections.hybridops.fleet.tests.integration_lab.swarm_lab import CHECKOUT, MIRROR, NEWER, Lab, Machine, Rack, Swarm, load
+from ansible_collections.hybridops.fleet.tests.integration_lab.watching import until
 from fleetlab.hosts import netns
 from fleetlab.hosts.place import Place
 
