@@ -34,6 +34,8 @@ HARDENING = ("runs", "swarm", "ways")
 """Files of tests of the suite hardening, tests/integration_lab/test_hardening_<name>.py."""
 LOCKOUT = ("safety", "refusals", "examples")
 """Those of the suite lockout, which attacks."""
+SITE = {"FLEET_LAB_BOOT": "site-*,rack-*"}
+"""The suites of site boot their own nodes only: those of the seeded fleet would take the machine from them."""
 PIP_FOR_BOOTSTRAP = {"2.16": "23.1.2", "2.18": "24.2", "2.19": "24.2", "2.20": "25.2", "2.21": "25.2"}
 
 
@@ -216,12 +218,12 @@ class Runner:
 
     def site_swarm(self) -> None:
         """Playbook site on three infrastructures, from nothing to a swarm's service on public addresses; the swarm's life; its end."""
-        self.on_lab("site_swarm", [], "tests/integration_lab/test_site_swarm.py", only="gce,openstack,metal")
+        self.on_lab("site_swarm", [], "tests/integration_lab/test_site_swarm.py", env=SITE, only="gce,openstack,metal")
 
     def site_kubernetes(self) -> None:
         """The same for Kubernetes with three control planes, which is built at first."""
         if self.step("kubernetes-build", self.lab_command("kubernetes"), cwd=CHECKOUT):
-            self.on_lab("site_kubernetes", [], "tests/integration_lab/test_site_kubernetes.py", only="gce,openstack,metal")
+            self.on_lab("site_kubernetes", [], "tests/integration_lab/test_site_kubernetes.py", env=SITE, only="gce,openstack,metal")
 
     def molecule(self) -> None:
         """Molecule's scenarios of the hardening roles, each on hosts of its own."""

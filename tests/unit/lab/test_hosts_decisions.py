@@ -37,6 +37,12 @@ def test_new_hosts_boot_newest_first_with_fresh_disks() -> None:
     assert done.boot == ("b", "c", "a") and done.fresh == {"a", "b", "c"}
 
 
+def test_only_machines_with_a_name_that_is_asked_for_get_a_host() -> None:
+    world = World.of([host("a", name="site-1"), host("b", name="rack-21"), host("c", name="web-site-1")], ["d"])
+    assert set(world.only(["site-*", "rack-*"]).running) == {"a", "b"} and world.only(["*"]) == world
+    assert plan(world.only(["site-*"]), {"b": Actual(alive=True)}).remove == ("b",)
+
+
 @pytest.mark.parametrize(
     ("actual", "boot", "fresh", "restart"),
     [

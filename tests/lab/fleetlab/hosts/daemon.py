@@ -140,7 +140,9 @@ class Watchers:
 class Daemon:
     """All of it."""
 
-    def __init__(self, lab: Lab, suites: Sequence[str]) -> None:
+    def __init__(self, lab: Lab, suites: Sequence[str], names: Sequence[str] = ("*",)) -> None:
+        """:param names: patterns of the machines that get a host."""
+        self._names = names
         self._lab, self._place = lab, Place(lab.root)
         self._news = News()
         self._acceptor = Acceptor()
@@ -164,6 +166,7 @@ class Daemon:
             again = self._keeper.step()
             if rung or again or time.monotonic() - looked > (2.0 if self._keeper.busy else SLOW_LOOK):
                 world, sources = self._news.all()
+                world = world.only(self._names)
                 self._metadata.update(list(world.running.values()))
                 self._keeper.reconcile(world, lambda key, sources=sources: key.split("/")[0] in sources)
                 self._keeper.step()
@@ -203,8 +206,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Hosts of the lab")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--suites", type=image.suites, default=image.suites(None), help="Debian releases with a base image; the first for the rest")
+    parser.add_argument("--boot", default="*", metavar="PATTERN,...", help="names of the machines that get a host (default all)")
     arguments = parser.parse_args()
-    Daemon(Lab(arguments.state), arguments.suites).run()
+    Daemon(Lab(arguments.state), arguments.suites, arguments.boot.split(",")).run()
 
 
 if __name__ == "__main__":

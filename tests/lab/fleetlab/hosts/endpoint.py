@@ -62,7 +62,8 @@ class Part(Endpoint):
         python = environment_with_ansible(self.lab, "controller", "runtime.txt", ansible_core()) / "bin/python"  # it reads rack files: YAML
         child = self.lab.start(
             self.name,
-            [python, "-m", "fleetlab.hosts.daemon", "--state", self.lab.root, "--suites", ",".join(self.suites)],
+            [python, "-m", "fleetlab.hosts.daemon", "--state", self.lab.root, "--suites", ",".join(self.suites), "--boot",
+             os.environ.get("FLEET_LAB_BOOT") or "*"],
             {"PYTHONPATH": str(LAB_SOURCE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         )
         deadline = time.monotonic() + 30

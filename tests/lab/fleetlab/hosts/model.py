@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 Cloud = Literal["openstack", "ec2", "gce", "metal"]
@@ -72,6 +73,11 @@ class World:
     @classmethod
     def of(cls, hosts: Iterable[Host], stopped: Iterable[str] = ()) -> World:
         return cls({host.key: host for host in hosts}, frozenset(stopped))
+
+    def only(self, patterns: Sequence[str]) -> World:
+        """Those whose name is like one of the shell patterns; the others are not there."""
+        running = {key: host for key, host in self.running.items() if any(fnmatch.fnmatchcase(host.name, pattern) for pattern in patterns)}
+        return World(running, self.stopped)
 
     @classmethod
     def union(cls, parts: Iterable[World]) -> World:
