@@ -38,8 +38,9 @@ class ActionModule(Deciding):
     """Documented in plugins/modules/kubernetes.py."""
 
     arguments: ClassVar = {
-        "state": {"type": "str", "required": True, "choices": ["looked", "planned", "leave_planned", "prepared", "initialized", "joined", "left", "upgrade_planned",
-                                                               "renewal_planned", "copy_planned", "saved", "restore_planned", "unpacked"]},
+        "state": {"type": "str", "required": True, "choices": [
+            "looked", "planned", "leave_planned", "prepared", "initialized", "joined", "left", "upgrade_planned", "renewal_planned", "copy_planned",
+            "saved", "restore_planned", "unpacked"]},
         "options": {"type": "dict", "apply_defaults": True, "options": OPTIONS},
         "programs": {"type": "path", "default": ""},
         "copy": {"type": "path", "default": ""},

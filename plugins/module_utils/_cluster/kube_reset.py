@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Sequence
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
@@ -19,6 +20,8 @@ FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni
            "/usr/libexec/kubernetes", "/root/.kube/cache", os.path.dirname(MARK))
 EMPTIED = ("/etc/cni/net.d",)
 """Folders that stay: containerd looks into this one no more once it was gone."""
+SLICES = 30.0
+"""Seconds for the pods' slices to go: what is in them has to end first."""
 _OURS = re.compile(r"\b(KUBE|CNI)-")
 
 
@@ -26,7 +29,7 @@ def present(system: System, files: Sequence[str]) -> list[str]:
     """What there is of it, in words; empty when there is nothing to take off. files: those that the collection writes."""
     found = [path for path in (ADMIN, KUBELET, MARK, *files) if system.exists(path)]
     found += [f"interface {name}" for name in LINKS if _link(system, name)]
-    return found
+    return found + _slices(system)
 
 
 def reset(system: System, files: Sequence[str], units: Sequence[str], whole: bool) -> list[str]:
@@ -42,7 +45,7 @@ def reset(system: System, files: Sequence[str], units: Sequence[str], whole: boo
     for name in LINKS:
         if _link(system, name):
             system.run(["ip", "link", "delete", name])
-    system.run(["systemctl", "stop", "kubepods.slice"], timeout=60)
+    _without_slices(system)
     for family, table in TABLES:
         system.run(["nft", "delete", "table", family, table])
     for program in ("iptables", "ip6tables", "iptables-legacy", "ip6tables-legacy"):
@@ -62,6 +65,24 @@ def reset(system: System, files: Sequence[str], units: Sequence[str], whole: boo
 def _link(system: System, name: str) -> bool:
     """Asked of ip, as sysfs may show another network namespace's in a container."""
     return name in system.run(["ip", "link", "show", "dev", name]).out
+
+
+def _slices(system: System) -> list[str]:
+    """Units of systemd in which pods run, or have run."""
+    lines = system.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "kubepods*.slice"]).out.splitlines()
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+def _without_slices(system: System) -> None:
+    """All of them and what runs in them. One that something is still in when it is stopped stays, and goes at a later try."""
+    ends = time.monotonic() + SLICES
+    while True:
+        names = _slices(system)
+        if not names or time.monotonic() > ends:
+            return
+        system.run(["systemctl", "stop", *names], timeout=60)
+        system.run(["systemctl", "reset-failed", *names])
+        time.sleep(0.5)
 
 
 def without_chains(saved: str) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
@@ -12,6 +13,8 @@ from . import kernel, networks
 from .docker_api import Docker, DockerError
 
 STATE = "/var/lib/docker/swarm/docker-state.json"
+ELECTION = 20.0
+"""Seconds for managers to agree on who leads, after one was lost or started again."""
 DRAINED = "fleet.drained"
 """Label of a node that was drained for a while, with the availability that it goes back to."""
 
@@ -30,11 +33,20 @@ def gather(system: System, docker: Docker) -> dict[str, Any]:
                 error=swarm.get("Error") or "", id=swarm.get("NodeID") or "", address=swarm.get("NodeAddr") or "",
                 manager=bool(swarm.get("ControlAvailable")))
     if told["manager"]:
-        try:
-            told.update(nodes=nodes(docker), cluster=cluster(docker), services=services(docker), quorum=True)
-        except DockerError as failure:
-            told.update(error=str(failure))
+        told.update(_managed(docker))
     return told
+
+
+def _managed(docker: Docker) -> dict[str, Any]:
+    """What a manager knows of the swarm, or why it does not. While there is no leader it is asked again: one may be elected soon."""
+    ends = time.monotonic() + ELECTION
+    while True:
+        try:
+            return {"nodes": nodes(docker), "cluster": cluster(docker), "services": services(docker), "quorum": True}
+        except DockerError as failure:
+            if "does not have a leader" not in str(failure) or time.monotonic() > ends:
+                return {"error": str(failure)}
+        time.sleep(1)
 
 
 def _kept(system: System) -> dict[str, str]:

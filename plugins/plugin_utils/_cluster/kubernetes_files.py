@@ -100,7 +100,10 @@ REPOSITORY, KEYRING = "/etc/apt/sources.list.d/hybridops-fleet-kubernetes.list",
 SNAPSHOT_PROGRAM = "/usr/local/lib/hybridops-fleet/etcd-snapshot.py"
 SNAPSHOT_UNIT, SNAPSHOT_TIMER = (f"/etc/systemd/system/fleet-kubernetes-snapshot.{kind}" for kind in ("service", "timer"))
 SNAPSHOTS = "/var/lib/hybridops-fleet/kubernetes/snapshots"
-ALL = (SYSCTL, MODULES, PROXY, PROXY_UNIT, NETWORK, NETWORK_UNIT, PROGRAM, SNAPSHOT_PROGRAM, SNAPSHOT_UNIT, SNAPSHOT_TIMER, REPOSITORY, KEYRING)
+SNAPSHOT_STAMP = "/var/lib/systemd/timers/stamp-fleet-kubernetes-snapshot.timer"
+"""When the timer last went off, as systemd keeps it."""
+ALL = (SYSCTL, MODULES, PROXY, PROXY_UNIT, NETWORK, NETWORK_UNIT, PROGRAM, SNAPSHOT_PROGRAM, SNAPSHOT_UNIT, SNAPSHOT_TIMER, SNAPSHOT_STAMP,
+       REPOSITORY, KEYRING)
 """Everything that a reset takes away; the folders of others stay."""
 UNITS = ("fleet-kubernetes-api.service", "fleet-kubernetes-network.service", "fleet-kubernetes-snapshot.timer")
 
@@ -141,4 +144,4 @@ def snapshots(program: str, schedule: str, number: int) -> tuple[list[dict[str, 
 
 def no_snapshots() -> tuple[list[str], dict[str, Any]]:
     """Files not to have, and the unit that is off without them. What was taken stays."""
-    return [SNAPSHOT_TIMER, SNAPSHOT_UNIT, SNAPSHOT_PROGRAM], {"name": "fleet-kubernetes-snapshot.timer", "stopped": True}
+    return [SNAPSHOT_TIMER, SNAPSHOT_STAMP, SNAPSHOT_UNIT, SNAPSHOT_PROGRAM], {"name": "fleet-kubernetes-snapshot.timer", "stopped": True}

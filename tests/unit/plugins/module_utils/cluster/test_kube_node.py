@@ -126,6 +126,20 @@ def test_a_reset_leaves_nothing_of_ours(tmp_path: Path) -> None:
     assert not (tmp_path / "etc/hybridops-fleet/kubernetes").exists() and (tmp_path / "etc/hybridops-fleet/other").exists()
 
 
+def test_slices_of_pods_go_also_where_they_do_not_at_the_first_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    row, left = "kubepods.slice loaded active active libcontainer container kubepods.slice\n", [3]
+
+    def run(words: Sequence[str], text: str | None, timeout: float) -> Ran:
+        if list(words[:2]) == ["systemctl", "stop"] and "kubepods.slice" in words:
+            left[0] -= 1
+        return Ran(0, row if words[1:2] == ["list-units"] and left[0] else "", "")
+
+    system = System(str(tmp_path), run)
+    assert kube_reset.present(system, []) == ["kubepods.slice"]
+    assert kube_reset.reset(system, [], [], False) == [] and left == [0]
+
+
 # -- the pod network ---------------------------------------------------------------------------------------------------
 @pytest.fixture
 def network() -> ModuleType:

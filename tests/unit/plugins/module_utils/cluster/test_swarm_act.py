@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.hybridops.fleet.plugins.module_utils._cluster import kernel, swarm_look
 from ansible_collections.hybridops.fleet.plugins.module_utils._cluster.docker_api import Docker, DockerError
 from ansible_collections.hybridops.fleet.plugins.module_utils._cluster.swarm_act import Manager, SwarmError, port
+from ansible_collections.hybridops.fleet.plugins.module_utils._hardening.system import System
 
 
 class Engine:
@@ -128,6 +129,32 @@ def test_addresses_with_ports() -> None:
 
 
 # ------------------------------------------------------------------------------------------------- what services ask of the kernel
+def test_managers_that_elect_a_leader_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swarm_look.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(swarm_look.kernel, "lacks", lambda _system: {})
+    monkeypatch.setattr(swarm_look.networks, "known", lambda _system: [])
+
+    class Electing:
+        def __init__(self, tries: int, why: str) -> None:
+            self.tries, self.why = tries, why
+
+        def get(self, path: str, timeout: float | None = None) -> Any:
+            if path == "/info":
+                return {"Swarm": {"LocalNodeState": "active", "ControlAvailable": True}}
+            self.tries -= path == "/nodes"
+            if self.tries >= 0 and path == "/nodes":
+                raise DockerError(self.why)
+            return {} if path == "/swarm" else []
+
+    def told(tries: int, why: str = "rpc error: The swarm does not have a leader.") -> dict[str, Any]:
+        return swarm_look.gather(System(str(tmp_path)), Electing(tries, why))  # type: ignore[arg-type]
+
+    assert told(3)["quorum"] and not told(3)["error"]
+    assert "another thing" in told(1, "another thing")["error"]
+    monkeypatch.setattr(swarm_look, "ELECTION", -1)
+    assert "does not have a leader" in (lost := told(3))["error"] and not lost["quorum"]
+
+
 @pytest.mark.parametrize(("endpoint", "networks", "needs"), [
     ({"Mode": "vip"}, ["plain"], ["ingress"]),
     ({"Mode": "dnsrr"}, ["plain"], []),
