@@ -20,6 +20,7 @@ from ansible_collections.hybridops.fleet.tests.integration_lab.kubernetes_lab im
     LAB,
     MACHINES,
     NEW,
+    PAGES,
     RUNTIME,
     Site,
     changed,
@@ -51,6 +52,32 @@ ps -eo args | grep -E '^(/usr/bin/)?(kube|etcd|haproxy)'
 true
 """
 """Prints what a reset must not leave."""
+OWN_NETWORK = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: own-network, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: own-network}}
+  template:
+    metadata: {labels: {app: own-network}}
+    spec:
+      hostNetwork: true
+      tolerations: [{operator: Exists}]
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: lay
+        image: lab.invalid/toolbox:1
+        imagePullPolicy: Never
+        command: [sh, -c, 'echo "$NETWORK" >/net/10-own.conflist; exec sleep 100000']
+        env:
+        - name: NETWORK
+          value: >-
+            {"cniVersion": "1.0.0", "name": "own", "plugins": [{"type": "bridge", "bridge": "own0", "isGateway": true, "ipMasq": true,
+            "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
+        volumeMounts: [{name: net, mountPath: /net}]
+      volumes: [{name: net, hostPath: {path: /etc/cni/net.d}}]
+"""
+"""A network of pods, each node for itself."""
 SERIALS = """
 cd /etc/kubernetes/pki
 for file in apiserver apiserver-etcd-client etcd/server etcd/peer front-proxy-client; do openssl x509 -noout -serial -in $file.crt; done
@@ -251,3 +278,24 @@ def test_a_reset_leaves_nothing(site: Site) -> None:
     assert {name: site.root(name, LEFT) for name in rest} == dict.fromkeys(rest, "")
     assert not site.kubeconfig.exists()
     assert changed(site.run(*rest, kubernetes_state="absent", kubernetes_confirmed="lab")) == dict.fromkeys(rest, 0)
+
+
+def test_a_way_to_the_api_and_a_network_of_the_operator_s_own(site: Site) -> None:
+    """What stands for a load balancer is the control plane's own address; the network is one that a manifest lays."""
+    manifest = site.folder / "network.yml"
+    given = {"kubernetes_endpoint": f"{MACHINES['lead-2'].private}:6443", "kubernetes_network": "none",
+             "kubernetes_network_manifests": str(manifest)}
+    assert f"no such file on the controller: {manifest}" in (out := site.run("lead-2", "work-1", ok=False, **given))
+    assert changed(out) == {"lead-2": 0, "work-1": 0}
+    manifest.write_text(OWN_NETWORK, encoding="utf-8")
+    site.run("lead-2", "work-1", **given)
+    assert site.nodes("lead-2") == {"lead-2": True, "work-1": True}
+    assert f"server: https://{MACHINES['lead-2'].private}:6443" in site.root("work-1", "cat /etc/kubernetes/kubelet.conf")
+    assert not site.root("work-1", "ip -brief link show type vxlan; systemctl list-unit-files --no-legend 'fleet-kubernetes-*'")
+    addresses = "get pods -l app=pages -o jsonpath='{.items[*].status.podIP}'"
+    site.ctl("apply -f -", "lead-2", PAGES)
+    site.ctl("rollout status daemonset/pages --timeout=120s", "lead-2")
+    assert all(ip.startswith("10.244.0.") for ip in site.ctl(addresses, "lead-2").split())
+    assert changed(site.run("lead-2", "work-1", **given)) == {"lead-2": 0, "work-1": 0}
+    site.run("lead-2", "work-1", kubernetes_state="absent", kubernetes_confirmed="lab", **given)
+    assert {name: site.root(name, LEFT) for name in ("lead-2", "work-1")} == {"lead-2": "", "work-1": ""}
