@@ -291,7 +291,7 @@ def test_a_way_to_the_api_and_a_network_of_the_operator_s_own(site: Site) -> Non
     site.run("lead-2", "work-1", **given)
     assert site.nodes("lead-2") == {"lead-2": True, "work-1": True}
     assert f"server: https://{MACHINES['lead-2'].private}:6443" in site.root("work-1", "cat /etc/kubernetes/kubelet.conf")
-    assert not site.root("work-1", "ip -brief link show type vxlan; systemctl list-unit-files --no-legend 'fleet-kubernetes-*'")
+    assert not site.root("work-1", "ip -brief link show type vxlan; systemctl list-unit-files --no-legend 'fleet-kubernetes-*'; true")
     addresses = "get pods -l app=pages -o jsonpath='{.items[*].status.podIP}'"
     site.ctl("apply -f -", "lead-2", PAGES)
     site.ctl("rollout status daemonset/pages --timeout=120s", "lead-2")

@@ -28,6 +28,9 @@ from .model import Host
 _HIERARCHIES = ("systemd", "unified", "memory", "pids", "cpu", "cpuacct", "cpu,cpuacct", "devices")
 _POWER_OFF, _REBOOT = 4, 5  # what systemd takes SIGRTMIN+n for
 _REBOOTED = 133  # exit status with which nspawn asks to be started again
+_WEIGHT = 12
+"""CPU of a lab's hosts, all of them together, in ordinary processes: with that of one they would starve beside the controller that works on them, until
+their sshd answers nobody."""
 TUN = Path("/dev/net/tun")
 """With it a program in a host makes network interfaces, as WireGuard without the kernel's help does; passed on where the machine has it."""
 _SUPERVISE = """\
@@ -207,6 +210,7 @@ class Container:
         for tree in cgroup_trees((*_HIERARCHIES, *kubelet.CONTROLLERS) if all_controllers else _HIERARCHIES):
             folder = tree / self._cgroup
             folder.mkdir(parents=True, exist_ok=True)
+            _weigh(folder.parent)
             if all_controllers:
                 kubelet.fill_cpuset(folder)
             made.append(folder)
@@ -238,6 +242,14 @@ class Container:
             except (OSError, ValueError, KeyError):
                 continue
         return found
+
+
+def _weigh(group: Path) -> None:
+    """Give the lab's group its share, in a tree that counts CPU (of version 1, of version 2)."""
+    for name, of_one_process in (("cpu.shares", 1024), ("cpu.weight", 100)):
+        with contextlib.suppress(OSError):
+            if (group / name).exists():
+                (group / name).write_text(str(_WEIGHT * of_one_process), encoding="ascii")
 
 
 def _has_version_1() -> bool:
