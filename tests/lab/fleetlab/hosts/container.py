@@ -29,8 +29,8 @@ _HIERARCHIES = ("systemd", "unified", "memory", "pids", "cpu", "cpuacct", "cpu,c
 _POWER_OFF, _REBOOT = 4, 5  # what systemd takes SIGRTMIN+n for
 _REBOOTED = 133  # exit status with which nspawn asks to be started again
 _WEIGHT = 12
-"""CPU of a lab's hosts, all of them together, in ordinary processes: with that of one they would starve beside the controller that works on them, until
-their sshd answers nobody."""
+"""CPU of a lab's hosts, all of them together, in ordinary processes: with that of one they would starve beside the controller that works on them,
+until their sshd answers nobody."""
 TUN = Path("/dev/net/tun")
 """With it a program in a host makes network interfaces, as WireGuard without the kernel's help does; passed on where the machine has it."""
 _SUPERVISE = """\
