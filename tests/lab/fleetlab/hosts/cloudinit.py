@@ -68,6 +68,8 @@ def without_account(table: str, user: str) -> str:
 def write(upper: Path, host: Host, base: Path, install_key: str, password: str | None) -> None:
     """Lay the image's own settings over the base."""
     _put(upper, "etc/cloud/cloud.cfg.d/90_image.cfg", config(host))
+    # a user's manager that is being stopped holds up that user's next login, in a container on a busy machine for longer than ssh waits
+    _put(upper, "etc/systemd/logind.conf.d/10-lab.conf", "[Login]\nUserStopDelaySec=infinity\n")
     if host.user and host.user != "root":
         for name in ("passwd", "shadow", "group", "gshadow"):
             table = (base / "etc" / name).read_text(encoding="utf-8")
@@ -88,7 +90,7 @@ def write(upper: Path, host: Host, base: Path, install_key: str, password: str |
     port = host.metadata.get("ssh_port")
     if port not in (None, 22):
         _put(upper, "etc/ssh/sshd_config.d/10-port.conf", f"Port {port}\n")
-    _folders(upper, base, ["etc", "var", "etc/systemd/system"])
+    _folders(upper, base, ["etc", "var", "etc/systemd", "etc/systemd/system"])
 
 
 def _metadata_address(host: Host) -> str:
