@@ -49,7 +49,7 @@ class ActionModule(AccessAction):
         while True:
             answer, report = run(given["login_user"], given["login_private_key_file"], values, 60.0)
             done += [word for word in report.did if word not in done]
-            waits = answer.kind in (answers.UNREACHABLE, answers.BOOTING, answers.OPEN) and not report.error and not report.ended
+            waits = answer.kind in answers.SILENT | {answers.OPEN} and not report.error and not report.ended
             if not waits or self.clock() + pause >= end:
                 node_script.check(report, self.host, "step 8, the node's key out", answer.text)
                 return done

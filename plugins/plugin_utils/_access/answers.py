@@ -17,11 +17,18 @@ REDIRECT = "redirect"
 NO_SHELL = "no_shell"
 """The account took the key but lets nobody work."""
 BOOTING = "booting"
+STALLED = "stalled"
+"""The account took the key, and then the host fell silent: busy, restarting or gone. What the account lets one do is not known yet."""
 UNREACHABLE = "unreachable"
 HOST_KEY = "host_key"
 KEY_FILE = "key_file"
 BASTION = "bastion"
 """The way to the node is refused by a host in between."""
+
+SILENT = frozenset({UNREACHABLE, BOOTING, STALLED})
+"""No answer to the question that was asked: it is asked again."""
+ACCEPTED = frozenset({OPEN, NO_SHELL, STALLED, REDIRECT})
+"""The key (or no key) was taken, whatever came of it."""
 
 MARKER = "fleet-login-open"
 USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,127}\$?")
@@ -47,6 +54,7 @@ _KEY_TROUBLE = (
 _NO_SHELL = re.compile(
     r"(This account is currently not available|nologin|[Pp]assword change required|required to change your password|account has expired"
     r"|account is locked)")
+_STALLED = re.compile(r"(Timeout, server \S+ not responding)")
 _BOOTING = re.compile(r"(System is booting up|[Ss]ystem is going down|pam_nologin)")
 _FORWARD = re.compile(r"(administratively prohibited|forwarding (?:is )?(?:disabled|not permitted)|connect failed: [^\n]+|open failed: [^\n]+)")
 _NOISE = re.compile(r"^(debug\d|OpenSSH_|Warning: Permanently added|Connection to .* closed|Transferred:|Bytes per second)")
@@ -142,6 +150,9 @@ def _refused_or_lost(
     if "Authenticated to " in err:
         if timed_out is not None:
             return NO_SHELL, f"logged in, but no command came to an end within {timed_out:g} s", ()
+        stalled = _STALLED.search(err)
+        if stalled:
+            return STALLED, f"logged in, then the host fell silent: {stalled.group(1)}", ()
         return NO_SHELL, f"logged in, but the command did not run: {last_words(out + err) or 'no word why'}", ()
     if timed_out is not None:
         return UNREACHABLE, f"no answer within {timed_out:g} s", ()

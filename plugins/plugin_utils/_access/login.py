@@ -107,7 +107,7 @@ class Search:
                 self.sleep(SPACE)
             answer = self.connect(attempt.user, attempt.key)
             self._note(attempt, answer)
-            if answer.kind not in (answers.UNREACHABLE, answers.BOOTING):
+            if answer.kind not in answers.SILENT:
                 return answer
             self.booted = True
             pause = PAUSES[min(silences, len(PAUSES) - 1)]

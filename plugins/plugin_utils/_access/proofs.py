@@ -63,7 +63,7 @@ class Prover:
             key = node_key if user != NOBODY else None
             answer = self._refusal(user, key)
             self._note(proof, user, "node key" if key else "no key", answer)
-            if answer.kind in (answers.OPEN, answers.NO_SHELL, answers.REDIRECT):
+            if answer.kind in answers.ACCEPTED:
                 (opened if key else offered).append(f"{user} ({answer.text})")
             elif key and answer.kind == answers.DENIED and not answer.offered:
                 unproved.append(f"{user}: the key was not put to the server")
@@ -71,7 +71,7 @@ class Prover:
                 (unproved if key else silent).append(f"{user}: {answer.text}")
             if PASSWORD_METHODS & set(answer.methods):
                 offered.append(f"{user} ({', '.join(answer.methods)})")
-            elif not answer.methods and answer.kind not in (answers.OPEN, answers.NO_SHELL, answers.REDIRECT):
+            elif not answer.methods and answer.kind not in answers.ACCEPTED:
                 silent.append(f"{user}: {answer.text}")
         proof.node_key = node_key_is or ("opened" if opened else "unproved" if unproved else "refused") if node_key else node_key_is or "absent"
         proof.password = "offered" if offered else "unproved" if silent else "refused"
@@ -95,7 +95,7 @@ class Prover:
     def _asked(self, ask: Callable[[], Answer]) -> Answer:
         answer = ask()
         for pause in RETRIES:
-            if answer.kind not in (answers.UNREACHABLE, answers.BOOTING):
+            if answer.kind not in answers.SILENT:
                 break
             self.sleep(pause)
             answer = ask()

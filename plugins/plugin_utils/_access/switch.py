@@ -83,7 +83,7 @@ class Switch:
             if report.error or report.ended:
                 node_script.check(report, self.host, "step 7", "")
                 return report
-            if answer.kind not in (answers.UNREACHABLE, answers.BOOTING, answers.OPEN) or self.clock() + pause >= end:
+            if answer.kind not in answers.SILENT | {answers.OPEN} or self.clock() + pause >= end:
                 what = "did not come to its end" if answer.kind == answers.OPEN else answer.text
                 raise FleetError(f"{self.host}: step 7 as {self.login[0]}", why=what, code="interrupted",
                                  fix="Run again. A change that was not confirmed is taken back by the node itself.")
@@ -107,11 +107,11 @@ class Switch:
             if "gone" in report.words:
                 return {"boot": "the node restarted", "timer": "time was up"}.get(report.words["gone"], "it had been put back")
             last = answer
-            lost = lost or answer.kind in (answers.UNREACHABLE, answers.BOOTING)
+            lost = lost or answer.kind in answers.SILENT
             elapsed = self.clock() - begin
             pause = PAUSES[min(count, len(PAUSES) - 1)]
             # a node that is away may be rebooting: it is waited for beyond the time of the switch
-            limit = self.wait if answer.kind in (answers.UNREACHABLE, answers.BOOTING) else self.seconds
+            limit = self.wait if answer.kind in answers.SILENT else self.seconds
             if elapsed + pause >= max(limit, self.seconds if lost else 0):
                 break
             self.sleep(pause)

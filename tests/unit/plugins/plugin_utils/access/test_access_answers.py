@@ -71,6 +71,8 @@ def test_other_outcomes() -> None:
     assert _judge("Authenticated to 203.0.113.7\n", "motd\n" + answers.MARKER + "\n").kind == answers.OPEN
     assert _judge("", timed_out=25).text == "no answer within 25 s"
     assert _judge("Authenticated to 203.0.113.7\n", timed_out=25).kind == answers.NO_SHELL
+    silent = _judge("Authenticated to 203.0.113.7\nTimeout, server 203.0.113.7 not responding.\n")
+    assert silent.kind == answers.STALLED and "fell silent: Timeout, server 203.0.113.7 not responding" in silent.text
     assert _judge("Authenticated to 203.0.113.7\n", "This account is currently not available.\n").kind == answers.NO_SHELL
     booting = '"System is booting up. Unprivileged users are not permitted to log in yet."\nConnection closed by 203.0.113.7\n'
     assert _judge(booting).kind == answers.BOOTING

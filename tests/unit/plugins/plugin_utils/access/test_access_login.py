@@ -51,6 +51,12 @@ def test_data_first_then_the_operators_words_then_the_admin_then_root_then_guess
     assert len(order) == len(set(order))
 
 
+def test_an_account_that_took_the_key_and_fell_silent_is_asked_again() -> None:
+    world = World(lambda user, key, count: OPEN if count > 2 else Answer(answers.STALLED, "Timeout, server 203.0.113.7 not responding"))
+    found = world.search().find(candidates.attempts(_known(user="debian")))
+    assert found.attempt.user == "debian" and world.asked == [("debian", "N")] * 3
+
+
 def test_a_finished_node_is_opened_by_the_first_connection() -> None:
     assert _order(user="fleet", node_key=None)[0] == "fleet/F"
     assert _order(node_key=None)[0] == "fleet/F"

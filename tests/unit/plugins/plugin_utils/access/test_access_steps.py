@@ -157,6 +157,15 @@ def test_without_a_node_key_the_rest_is_proved() -> None:
     assert _prove(lambda user, key: DENIED, key=None, is_="same").node_key == "same"
 
 
+def test_a_host_that_falls_silent_is_asked_again_and_a_key_that_it_took_is_not_refused() -> None:
+    stalled = Answer(answers.STALLED, "logged in, then the host fell silent")
+    proof = _prove(lambda user, key: stalled if user == "debian" else DENIED)
+    assert proof.node_key == "opened" and "still opens debian" in proof.failures[0]
+    later = iter([stalled, OPEN])
+    proof = proofs.Prover(lambda user, key: DENIED, lambda: next(later), lambda _seconds: None).prove(admin="fleet", users=["debian"], node_key="N")
+    assert proof.fleet_key == "opened" and not proof.failures
+
+
 def test_the_fleets_key_must_open_with_sudo() -> None:
     proof = _prove(lambda user, key: DENIED, sudo=Answer(answers.NO_SHELL, "sudo: a password is required"))
     assert proof.failures
