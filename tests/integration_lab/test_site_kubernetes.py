@@ -128,7 +128,8 @@ def test_a_worker_is_added_and_removed(cluster: Cluster) -> None:
     nothing_changed(cluster.play("kubernetes"))
 
 
-def test_a_control_plane_is_off_and_the_api_answers(cluster: Cluster) -> None:
+def test_a_control_plane_is_off_and_the_api_answers_until_it_is_back(cluster: Cluster) -> None:
+    """Google gives a machine that was off another public address, from which no cloud lets it in: the next run sees to that."""
     off = next(name for name in cluster.leads() if WHERE[name] == "google")
     rest = [name for name in cluster.leads() if name != off]
     power = {"power_hosts": off, "ansible_ssh_private_key_file": str(cluster.site.key)}
@@ -138,6 +139,7 @@ def test_a_control_plane_is_off_and_the_api_answers(cluster: Cluster) -> None:
         assert cluster.site.root(name, "curl -sk -m 4 https://127.0.0.1:7443/readyz") == "ok"
     assert set(cluster.site.answers(NODE_PORT)) >= ALL - {off}
     cluster.site.play("power", power_state="started", **power)
+    cluster.play("site")
     until(lambda: cluster.nodes(rest[0]) == dict.fromkeys(ALL, True), "it is back", 180)
 
 
