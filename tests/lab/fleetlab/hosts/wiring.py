@@ -51,8 +51,12 @@ class Wiring:
         return namespace
 
     def disconnect(self, key: str) -> None:
-        self._hosts.pop(key, None)
-        netns.delete(self._place.host(self._numbers.of("hosts", key)))
+        """A namespace lives on as long as anything in it does, and so would its links, whose names the next ones need: they go first."""
+        number = self._numbers.of("hosts", key)
+        for index, nic in enumerate(self._hosts.pop(key, ())):
+            if nic.domain in self._routers:
+                netns.ip(self._place.router(self._numbers.of("domains", nic.domain)), [f"link del {network.port(number, index)}"])
+        netns.delete(self._place.host(number))
 
     # -- parts ------------------------------------------------------------------------------------------------
     def _bridge(self, domain: str, segment: str) -> str:
@@ -79,7 +83,9 @@ class Wiring:
     def _remove_router(self, domain: str) -> None:
         del self._routers[domain]
         self._router_down(domain)
-        netns.delete(self._place.router(self._numbers.of("domains", domain)))
+        number = self._numbers.of("domains", domain)
+        netns.ip(self._place.core, [f"link del r{number}"])  # see disconnect
+        netns.delete(self._place.router(number))
 
     def _plug(self, host: Host, which: range | list[int]) -> None:
         number = self._numbers.of("hosts", host.key)
