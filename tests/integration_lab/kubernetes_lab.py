@@ -19,7 +19,7 @@ sys.path.insert(0, str(CHECKOUT / "tests" / "lab"))
 from fleetlab.core import Lab  # noqa: E402
 from fleetlab.hosts.endpoint import inside  # noqa: E402
 from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
-from fleetlab.kubernetes import made  # noqa: E402
+from fleetlab.kubernetes import made, settings  # noqa: E402
 
 LAB = Lab(Path(os.environ.get("FLEET_LAB_STATE", CHECKOUT / ".lab")).resolve())
 TREE = next((parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections"), None) or os.environ.get(
@@ -102,11 +102,8 @@ class Site:
         hosts = {name: {**self.rack.variables(MACHINES[name]), "fleet_cluster_ip": MACHINES[name].private, "fleet_provider": "metal",
                         "fleet_region": "rack", "fleet_zone": f"row-{MACHINES[name].place}",
                         "fleet_cluster_role": "control_plane" if name.startswith("lead") else "worker"} for name in names}
-        given = {"kubernetes_packages_repository": f"file://{made.IN_HOST}/repo/v{{minor}}/", "kubernetes_name": "lab",
-                 "kubernetes_ignored_checks": ["HTTPProxyCIDR"],  # written for a Go that took addresses of IPv4 in brackets
-                 "kubernetes_proxy_settings": {"conntrack": {"maxPerCore": 0}}, "kubernetes_kubeconfig": str(self.kubeconfig),
-                 "kubernetes_kubelet_settings": {"resolvConf": "/etc/resolv-of-pods"}, "kubernetes_backup_folder": str(self.copies),
-                 **self.settled, **variables}
+        given = {**settings.KUBERNETES, "kubernetes_name": "lab", "kubernetes_kubeconfig": str(self.kubeconfig),
+                 "kubernetes_backup_folder": str(self.copies), **self.settled, **variables}
         for name, content in (("inventory.json", {"all": {"hosts": hosts}}), ("given.json", given)):
             (self.folder / name).write_text(json.dumps(content), encoding="utf-8")
         book = self.folder / "play.yml"

@@ -18,7 +18,7 @@ from typing import Any
 import hardened
 import pytest
 import site_lab
-from fleetlab.kubernetes import made
+from fleetlab.kubernetes import made, settings
 from hardened import LAB
 from kubernetes_lab import ADMIN, NEW, OLD, pages
 from site_lab import LATER, MACHINE, NODE_PORT, WHERE, Site, belongings, nothing_changed
@@ -37,12 +37,9 @@ class Cluster:
         self.kubeconfig = site.folder / "rights" / "kube.conf"
         self.given: dict[str, Any] = {
             "fleet_cluster": "kubernetes", "fleet_cluster_managers": "3", "mesh_open_ports": "true",
-            "kubernetes_version": "1.33", "kubernetes_packages_repository": f"file://{made.IN_HOST}/repo/v{{minor}}/",
-            "kubernetes_image_archives": OLD, "kubernetes_kubeconfig": str(self.kubeconfig),
-            "kubernetes_ignored_checks": "HTTPProxyCIDR",  # written for a Go that took addresses of IPv4 in brackets
-            "kubernetes_proxy_settings": {"conntrack": {"maxPerCore": 0}}, "kubernetes_kubelet_settings": {"resolvConf": "/etc/resolv-of-pods"},
-            "container_engine_sandbox_image": "registry.k8s.io/pause:3.10",
-            "container_engine_containerd_settings": {"plugins": {"io.containerd.grpc.v1.cri": {"restrict_oom_score_adj": True}}},
+            **settings.KUBERNETES, "kubernetes_ignored_checks": ",".join(settings.KUBERNETES["kubernetes_ignored_checks"]),
+            "kubernetes_version": "1.33", "kubernetes_image_archives": OLD, "kubernetes_kubeconfig": str(self.kubeconfig),
+            "container_engine_sandbox_image": "registry.k8s.io/pause:3.10", "container_engine_containerd_settings": settings.CONTAINERD,
         }
 
     def play(self, book: str, ok: bool = True, **more: Any) -> str:

@@ -27,17 +27,13 @@ from fleetlab.controller import controller  # noqa: E402
 from fleetlab.core import Lab, LabError  # noqa: E402
 from fleetlab.hosts.endpoint import inside  # noqa: E402
 from fleetlab.hosts.fresh import Machine, Rack  # noqa: E402
-from fleetlab.kubernetes import made  # noqa: E402
+from fleetlab.kubernetes import made, settings  # noqa: E402
 
 KINDS: dict[str, dict[str, Any]] = {
     "swarm": {},
     "kubernetes": {
-        "kubernetes_version": "1.34", "kubernetes_packages_repository": f"file://{made.IN_HOST}/repo/v{{minor}}/",
-        "kubernetes_image_archives": [f"{made.IN_HOST}/images/v1.34"],
-        "kubernetes_ignored_checks": ["HTTPProxyCIDR"],  # written for a Go that took addresses of IPv4 in brackets
-        "kubernetes_proxy_settings": {"conntrack": {"maxPerCore": 0}}, "kubernetes_kubelet_settings": {"resolvConf": "/etc/resolv-of-pods"},
-        "container_engine_sandbox_image": "registry.k8s.io/pause:3.10.1",
-        "container_engine_containerd_settings": {"plugins": {"io.containerd.grpc.v1.cri": {"restrict_oom_score_adj": True}}}}}
+        **settings.KUBERNETES, "kubernetes_version": "1.34", "kubernetes_image_archives": [f"{made.IN_HOST}/images/v1.34"],
+        "container_engine_sandbox_image": "registry.k8s.io/pause:3.10.1", "container_engine_containerd_settings": settings.CONTAINERD}}
 Steps = dict[str, float]
 
 

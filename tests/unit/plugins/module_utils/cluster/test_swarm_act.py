@@ -128,7 +128,6 @@ def test_addresses_with_ports() -> None:
     assert [swarm_look.bare(text) for text in ("10.0.0.1:2377", "[fd00::1]:2377", "fd00::1", "")] == ["10.0.0.1", "fd00::1", "fd00::1", ""]
 
 
-# ------------------------------------------------------------------------------------------------- what services ask of the kernel
 def test_managers_that_elect_a_leader_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swarm_look.time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(swarm_look.kernel, "lacks", lambda _system: {})
@@ -155,6 +154,7 @@ def test_managers_that_elect_a_leader_are_waited_for(tmp_path: Path, monkeypatch
     assert "does not have a leader" in (lost := told(3))["error"] and not lost["quorum"]
 
 
+# ------------------------------------------------------------------------------------------------- what services ask of the kernel
 @pytest.mark.parametrize(("endpoint", "networks", "needs"), [
     ({"Mode": "vip"}, ["plain"], ["ingress"]),
     ({"Mode": "dnsrr"}, ["plain"], []),
